@@ -1,0 +1,63 @@
+"""What every graph store does. Stores are projections: they hold what the lake and the identity log say, and can be
+rebuilt from them at any time; nothing reads a store to compute identity or interests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+from graph.snapshot import Delta, Snapshot
+
+__all__ = ["GraphStore", "Progress", "Row", "ignore_progress"]
+
+Row = dict[str, Any]
+"""One result row: column name to value. Values are str, int, float, bool, None, aware UTC datetime, or lists and dicts of
+them; nodes and relationships of free Cypher come as dicts of their properties."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total) while long work goes on."""
+
+
+def ignore_progress(what: str, done: int, total: int) -> None:
+    """A `Progress` that shows nothing."""
+
+
+class GraphStore(Protocol):
+    """A Cypher store that holds one home's graph."""
+
+    dialect: str
+    """Folder of Cypher overlays: `ladybug` or `neo4j`."""
+
+    def replace(
+        self,
+        snapshot: Snapshot,
+        *,
+        progress: Progress = ignore_progress,
+        replace_foreign: bool = False,
+    ) -> None:
+        """Make the store hold exactly this graph. A crash half-way leaves the store marked incomplete: the next replace
+        starts afresh. Raises ForeignGraph where another home's graph is there and `replace_foreign` is not set."""
+
+    def apply(self, delta: Delta) -> None:
+        """Apply a change; applying it again changes nothing. Raises ForeignGraph, StoreUnavailable."""
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a read statement of the catalogue. Raises UnknownQuery, QueryError, StoreUnavailable."""
+
+    def execute(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any],
+        *,
+        mode: Literal["read", "write"] = "read",
+    ) -> list[Row]:
+        """Run any Cypher: for operators at the command line, never reachable over HTTP."""
+
+    def counts(self) -> dict[str, int]:
+        """Nodes by label and relationships by type, those of count zero too."""
+
+    def home_id(self) -> str | None:
+        """The home whose graph is held; None for an empty store. Raises StoreUnavailable, StoreRefused."""
+
+    def close(self) -> None:
+        """Release the connection or file. May be called twice."""
