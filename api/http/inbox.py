@@ -1,0 +1,76 @@
+"""The collector's durable inbox: tracking calls in, `*.segment.jsonl` files in the home's inbox folder out.
+
+A call is acknowledged after its file was flushed to disk and renamed (`graph.files.replace_file`), so that `kill -9` loses
+nothing that was acknowledged. Calls that arrive while a file is being flushed share the next one (group commit), so that
+one flush serves many requests."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from graph.errors import HomeNotWritable
+from graph.files import replace_file
+
+__all__ = ["Inbox"]
+
+_Waiting = tuple[bytes, "Future[None]"]
+
+
+class Inbox:
+    """Writes calls to the inbox folder from one thread. Close it to have everything on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder. Raises HomeNotWritable."""
+        self._folder = folder
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise HomeNotWritable(folder, error.strerror or type(error).__name__) from error
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="inbox", daemon=True)
+        self._thread.start()
+
+    def append(self, calls: Sequence[dict[str, Any]]) -> Future[None]:
+        """A future that is done once these calls are on disk; it raises HomeNotWritable where they are not."""
+        lines = b"".join(json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for call in calls)
+        done: Future[None] = Future()
+        self._queue.put((lines, done))
+        return done
+
+    def close(self) -> None:
+        """Write what is waiting and stop. May be called twice."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            closing = False
+            while not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    closing = True
+                    break
+                batch.append(following)
+            self._commit(batch)
+            if closing:
+                return
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.segment.jsonl"
+        try:
+            replace_file(self._folder / name, b"".join(lines for lines, _ in batch), mode=0o600)
+        except OSError as error:
+            for _, done in batch:
+                done.set_exception(HomeNotWritable(self._folder, error.strerror or type(error).__name__))
+        else:
+            for _, done in batch:
+                done.set_result(None)

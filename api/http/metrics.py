@@ -1,0 +1,39 @@
+"""Prometheus metrics of one app: requests and their duration by route template, and what the collector took.
+
+Labels come from closed sets (templates, methods, statuses): an identifier can never become a label."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "tessera_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "tessera_http_request_seconds", "Seconds to answer.", ["method", "route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self.in_progress = Gauge("tessera_http_requests_in_progress", "Requests being answered.", registry=self.registry)
+        self.collected = Counter("tessera_collected_calls", "Tracking calls taken.", ["type"], registry=self.registry)
+        self.denied = Counter("tessera_privacy_denials", "Releases that the privacy gate denied.", ["release"], registry=self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; `route` is a template."""
+        method = method if method in _METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,61 @@
+"""Every setting, read from the environment once, here and nowhere else. Names are `TESSERA_` and the field's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graph.errors import SettingsError
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Secrets never show in `repr`."""
+
+    model_config = SettingsConfigDict(env_prefix="TESSERA_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path("tessera-home"), description="folder of everything this deployment keeps")
+    graph_url: SecretStr = Field(
+        SecretStr("ladybug"), description="`ladybug` (embedded) or neo4j://user:password@host:7687; secret, since it holds a password"
+    )
+    control_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the control store; SQLite in the home by default")
+    key: SecretStr | None = Field(None, description="hashing key, 64 hexadecimal digits; made in the home at first use by default")
+    legal_basis: Literal["consent", "legitimate_interest", "contract"] = Field(
+        "consent",
+        description="basis for people without any consent record: `consent` releases nobody without one; a refusal beats any basis",
+    )
+    engine: Literal["duckdb"] = Field("duckdb", description="compute engine")
+    host: str = Field("127.0.0.1", description="address that `tessera serve` listens on")
+    port: int = Field(8000, ge=1, le=65535, description="port that `tessera serve` listens on")
+    rate_limit_per_minute: int = Field(6000, ge=1, description="requests per minute and API key")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body, in bytes")
+    docs_enabled: bool = Field(True, description="serve the OpenAPI document and its page")
+    inbox_seconds: float = Field(60.0, gt=0, description="how often collected calls are taken into the graph, in seconds")
+    memory_limit: str | None = Field(None, description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's")
+    text_model: str = Field("auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name")
+
+    @field_validator("key")
+    @classmethod
+    def _key_is_hex(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                length = len(bytes.fromhex(value.get_secret_value()))
+            except ValueError:
+                length = 0
+            if length != 32:
+                raise ValueError("must be 64 hexadecimal digits")
+        return value
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, `overrides` first. Raises SettingsError, naming the variable and never its value."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"TESSERA_{name}: {first['msg']}; correct or unset it") from None

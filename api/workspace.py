@@ -1,0 +1,79 @@
+"""The composition root: opens what a command or the server needs and hands each stage its neighbours.
+
+Only this module and `api.pipeline` know every stage; stages know none of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+
+from api.settings import Settings
+from graph.control import Control
+from graph.home import Home
+from graph.lake import Lake
+from graph.store import open_store
+from graph.store.protocol import GraphStore
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One home with its lake, opened by the settings. Cheap to make; databases open at use."""
+
+    settings: Settings
+    home: Home
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workspace:
+        """Open the home of these settings, making it if need be. Raises HomeNotWritable, HomeError."""
+        return cls(settings, Home.open(settings.home))
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The cleaned input tables."""
+        return Lake(self.home.lake)
+
+    @cached_property
+    def key(self) -> bytes:
+        """Key of the keyed hashes: from the settings, else the home's own."""
+        given = self.settings.key
+        return bytes.fromhex(given.get_secret_value()) if given is not None else self.home.secret()
+
+    @property
+    def graph_url(self) -> str:
+        """URL of the graph store; may hold a password."""
+        return self.settings.graph_url.get_secret_value()
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection with a view for every lake table."""
+        opened = self.lake.connect(memory_limit=self.settings.memory_limit)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    @contextmanager
+    def store(self, *, read_only: bool = True) -> Iterator[GraphStore]:
+        """The configured graph store. Raises StoreUnavailable, StoreRefused, MissingExtra."""
+        opened = open_store(self.graph_url, self.home, read_only=read_only)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    @contextmanager
+    def control(self) -> Iterator[Control]:
+        """The control store."""
+        given = self.settings.control_url
+        opened = Control.open(self.home, given.get_secret_value() if given is not None else None)
+        try:
+            yield opened
+        finally:
+            opened.close()
