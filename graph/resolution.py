@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -10,6 +10,7 @@ from graph.tables import TIME
 
 __all__ = [
     "EVIDENCE",
+    "GUARDED",
     "HAS_IDENTIFIER",
     "IDENTIFIERS",
     "MEMBERS",
@@ -88,6 +89,14 @@ SEEN_ON = pa.schema(
     ]
 )
 NETWORKS = pa.schema([("network_id", pa.string()), ("devices", pa.int64()), ("generic", pa.bool_())])
+GUARDED = pa.schema(  # members that give no evidence, with the reason in words
+    [
+        ("kind", pa.string()),
+        ("id", pa.string()),
+        ("class", pa.string()),  # shared or bot
+        ("reason", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -103,3 +112,4 @@ class Resolution:
     identifiers: pa.Table
     seen_on: pa.Table
     networks: pa.Table
+    guarded: pa.Table = field(default_factory=GUARDED.empty_table)

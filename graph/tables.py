@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-__all__ = ["LINEAGE", "TABLES", "TIME", "InputTable", "lake_schema"]
+__all__ = ["LAKE_TABLES", "LINEAGE", "QUARANTINE", "TABLES", "TIME", "InputTable", "lake_schema"]
 
 TIME = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
@@ -155,13 +155,30 @@ TABLES: dict[str, InputTable] = {
 
 LINEAGE: dict[str, pa.DataType] = {
     "_source": _TEXT,  # name of the source folder
+    "_row": pa.int64(),  # number of the row in its file, from 1
+    "_as_of": TIME,  # time of the latest tracking call that the row reflects, null for rows of table files
     "_batch": pa.int64(),  # number of the commit that brought the row; a later batch's row supersedes an earlier one's
     "_traits": _TEXT,  # JSON object of the unknown columns, null when there are none
     "_raw": _TEXT,  # JSON object of raw values that cleaning could not use, null when there are none
 }
 
 
+QUARANTINE: dict[str, pa.DataType] = {
+    "table": _TEXT,  # input table, or `segment` for a tracking call that maps to none
+    "file": _TEXT,  # name of the file in its source folder
+    "row": pa.int64(),  # number of the row in its file, from 1, the header not counted
+    "reason": _TEXT,
+    "raw": _TEXT,  # JSON object of the row as it came, or JSON text of the line that could not be read
+    "_source": _TEXT,
+    "_batch": pa.int64(),
+}
+
+LAKE_TABLES: tuple[str, ...] = (*TABLES, "quarantine")
+
+
 def lake_schema(name: str) -> pa.Schema:
-    """Arrow schema of a lake table: known, derived, lineage columns."""
+    """Arrow schema of a lake table: known, derived, lineage columns; of `quarantine` its own."""
+    if name == "quarantine":
+        return pa.schema(list(QUARANTINE.items()))
     table = TABLES[name]
     return pa.schema([*table.columns.items(), *(table.derived or {}).items(), *LINEAGE.items()])

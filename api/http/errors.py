@@ -62,7 +62,7 @@ def translate(error: domain.TesseraError) -> Problem | None:
     """The problem of a domain error; None for one that only a defect can raise here."""
     match error:
         case domain.StoreUnavailable():
-            return _unavailable("The graph store does not answer; try again.", 5)
+            return _unavailable("A store of this deployment does not answer; try again.", 5)
         case domain.StoreRefused() | domain.ForeignGraph():
             return _unavailable("The graph store is not set up for this deployment; its operator has to see to it.", 60)
         case domain.HomeLocked() | domain.HomeNotWritable():

@@ -6,15 +6,12 @@ one flush serves many requests."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
 from graph.errors import HomeNotWritable
 from graph.files import replace_file
@@ -38,9 +35,8 @@ class Inbox:
         self._thread = Thread(target=self._write, name="inbox", daemon=True)
         self._thread.start()
 
-    def append(self, calls: Sequence[dict[str, Any]]) -> Future[None]:
-        """A future that is done once these calls are on disk; it raises HomeNotWritable where they are not."""
-        lines = b"".join(json.dumps(call, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for call in calls)
+    def append(self, lines: bytes) -> Future[None]:
+        """A future that is done once these whole lines are on disk; it raises HomeNotWritable where they are not."""
         done: Future[None] = Future()
         self._queue.put((lines, done))
         return done
@@ -65,12 +61,14 @@ class Inbox:
                 return
 
     def _commit(self, batch: list[_Waiting]) -> None:
+        # A client that hung up cancels its future; its calls are kept all the same, since it may have taken them for sent.
+        waiting = [done for _, done in batch if done.set_running_or_notify_cancel()]
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.segment.jsonl"
         try:
             replace_file(self._folder / name, b"".join(lines for lines, _ in batch), mode=0o600)
         except OSError as error:
-            for _, done in batch:
+            for done in waiting:
                 done.set_exception(HomeNotWritable(self._folder, error.strerror or type(error).__name__))
         else:
-            for _, done in batch:
+            for done in waiting:
                 done.set_result(None)

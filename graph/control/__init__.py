@@ -1,0 +1,31 @@
+"""The control store: tenants, API keys, audiences, consent log, exports, audit."""
+
+from graph.control.audiences import Audience, AudienceKind, Audiences
+from graph.control.audit import AuditEntry, AuditLog
+from graph.control.consents import ConsentLog, ConsentRecord
+from graph.control.engine import ControlUnavailable
+from graph.control.exports import Export, ExportRequest, Exports
+from graph.control.keys import ApiKey, ApiKeys, Scope
+from graph.control.store import Control, sqlite_url
+from graph.control.tenants import Tenant, Tenants
+
+__all__ = [
+    "ApiKey",
+    "ApiKeys",
+    "Audience",
+    "AudienceKind",
+    "Audiences",
+    "AuditEntry",
+    "AuditLog",
+    "ConsentLog",
+    "ConsentRecord",
+    "Control",
+    "ControlUnavailable",
+    "Export",
+    "ExportRequest",
+    "Exports",
+    "Scope",
+    "Tenant",
+    "Tenants",
+    "sqlite_url",
+]

@@ -4,6 +4,6 @@ With a Docker engine it is the image that docker-compose.yml names; without one,
 machine's Java. Its data, log and password lie in the home's `neo4j` folder.
 """
 
-from graph.store.server.control import ServerStatus, start, status, stop
+from graph.store.server.control import ServerStatus, import_full, start, status, stop
 
-__all__ = ["ServerStatus", "start", "status", "stop"]
+__all__ = ["ServerStatus", "import_full", "start", "status", "stop"]

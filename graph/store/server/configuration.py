@@ -14,12 +14,12 @@ from pathlib import Path
 from graph.errors import HomeNotWritable, ServerError
 from graph.files import replace_file
 
-__all__ = ["HOST", "USER", "Ports", "configure", "configured_ports", "password"]
+__all__ = ["HOST", "PAGE_CACHE", "USER", "Ports", "configure", "configured_ports", "password"]
 
 HOST = "127.0.0.1"
 USER = "neo4j"
 
-_PAGE_CACHE = "256m"
+PAGE_CACHE = "256m"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ server.http.listen_address={HOST}:{ports.http}
 server.http.advertised_address={HOST}:{ports.http}
 server.https.enabled=false
 server.directories.import=import
-server.memory.pagecache.size={_PAGE_CACHE}
+server.memory.pagecache.size={PAGE_CACHE}
 db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=keep_none
 dbms.usage_report.enabled=false

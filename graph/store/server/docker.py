@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graph.errors import ServerError
 from graph.files import replace_file
 from graph.store.protocol import Progress
-from graph.store.server.configuration import HOST, USER, Ports, configure, password
+from graph.store.server.configuration import HOST, PAGE_CACHE, USER, Ports, configure, password
 from graph.store.server.install import VERSION
 
 __all__ = ["IMAGE", "DockerRunner", "engine"]
@@ -61,9 +61,9 @@ class DockerRunner:
 
     def launch(self, ports: Ports, heap: str) -> None:
         """Start the container."""
-        self._call(["rm", "--force", self.name], check=False)
+        self._remove(self.name)
         file = self._folder / "conf" / "environment"
-        try:
+        try:  # through a file, since a command line is anybody's to read
             replace_file(file, self.environment(ports, heap).encode(), mode=0o600)
             self._call(self.run_arguments(ports, file))
         finally:
@@ -71,33 +71,23 @@ class DockerRunner:
 
     def end(self) -> None:
         """Stop and remove the container; nothing to do where there is none."""
-        if self._call(["inspect", self.name], check=False).returncode == 0:
+        if self.running():
             self._call(["stop", "--time", "60", self.name])
-            self._call(["rm", "--force", self.name], check=False)
+        self._remove(self.name)
 
     def log(self) -> list[str]:
         """What the server said since its start, oldest first."""
         return self._call(["logs", "--tail", "50", self.name], check=False).stdout.splitlines()
 
-    def admin(self, arguments: Sequence[str], *, heap: str) -> str:
+    def admin(self, arguments: Sequence[str], *, folder: Path, heap: str, said: Callable[[str], None]) -> None:
         """Run an admin command in a container of its own on the stopped server's data. Raises ServerError."""
-        return self._call(
-            [
-                "run",
-                "--rm",
-                *self._user_and_volumes(),
-                "--env",
-                f"HEAP_SIZE={heap}",
-                IMAGE,
-                "neo4j-admin",
-                *arguments,
-            ]
-        ).stdout
+        self.end_admin()
+        for line in self._call(self.admin_arguments(arguments, folder=folder, heap=heap)).stdout.splitlines():
+            said(line)
 
-    def path(self, file: Path) -> str:
-        """How an admin command names a file of the server's folder: as the container sees it. Raises ValueError elsewhere."""
-        first, *rest = file.relative_to(self._folder).parts
-        return "/".join([_MOUNTED[first], *rest])
+    def end_admin(self) -> None:
+        """Remove the container of an admin command that outlived the process which had started it."""
+        self._remove(f"{self.name}-admin")
 
     def run_arguments(self, ports: Ports, environment_file: Path) -> list[str]:
         """Arguments of `docker` that start the server."""
@@ -116,14 +106,32 @@ class DockerRunner:
             IMAGE,
         ]
 
+    def admin_arguments(self, arguments: Sequence[str], *, folder: Path, heap: str) -> list[str]:
+        """Arguments of `docker` that run an admin command in `folder`, which lies in one of the mounted folders."""
+        mounted, *rest = folder.relative_to(self._folder).parts
+        return [
+            "run",
+            "--rm",
+            "--name",
+            f"{self.name}-admin",
+            *self._user_and_volumes(),
+            "--workdir",
+            "/".join([_MOUNTED[mounted], *rest]),
+            "--env",
+            f"HEAP_SIZE={heap}",
+            IMAGE,
+            "neo4j-admin",
+            *arguments,
+        ]
+
     def environment(self, ports: Ports, heap: str) -> str:
-        """Settings of the container, password included: through a file, since a command line is anybody's to read."""
+        """Settings of the container, password included, one `NAME=value` a line."""
         settings = {
             "NEO4J_AUTH": f"{USER}/{password(self._folder)}",
             "NEO4J_server_bolt_advertised__address": f"{HOST}:{ports.bolt}",
             "NEO4J_server_http_advertised__address": f"{HOST}:{ports.http}",
             "NEO4J_server_memory_heap_max__size": heap,
-            "NEO4J_server_memory_pagecache_size": "256m",
+            "NEO4J_server_memory_pagecache_size": PAGE_CACHE,
             "NEO4J_dbms_usage__report_enabled": "false",
             "NEO4J_client_allow__telemetry": "false",
         }
@@ -132,6 +140,9 @@ class DockerRunner:
     def _user_and_volumes(self) -> list[str]:
         volumes = [v for name, inside in _MOUNTED.items() for v in ("--volume", f"{self._folder / name}:{inside}")]
         return ["--user", f"{os.getuid()}:{os.getgid()}", *volumes]
+
+    def _remove(self, name: str) -> None:
+        self._call(["rm", "--force", name], check=False)
 
     def _call(self, arguments: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

@@ -51,7 +51,9 @@ def install(cache: Path | None = None, progress: Progress = ignore_progress) -> 
             if not (folder / "lib").is_dir():
                 _fill(folder, maven, progress)
     except OSError as error:
-        raise ServerError(f"{folder} cannot be written ({error.strerror or error}); free space or give write permission") from error
+        raise ServerError(
+            f"{folder} cannot be written ({error.strerror or error}); free space or give write permission"
+        ) from error
     return folder / "lib"
 
 
@@ -91,7 +93,9 @@ def _download(maven: str, work: Path, progress: Progress) -> None:
                 errors.append(line.removeprefix("[ERROR]").strip())
     if process.returncode != 0:
         reason = errors[0] if errors else f"exit code {process.returncode}"
-        raise ServerError(f"Maven could not fetch Neo4j {VERSION} ({reason[:300]}); check the network, then run the command again")
+        raise ServerError(
+            f"Maven could not fetch Neo4j {VERSION} ({reason[:300]}); check the network, then run the command again"
+        )
     progress(what, 2 * _JARS, 2 * _JARS)
 
 

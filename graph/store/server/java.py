@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from graph.errors import ServerError
 
@@ -26,20 +25,6 @@ class Java:
     command: str
     version: int
 
-    def run(self, arguments: list[str], *, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-        """Run a Java program to its end, its output (both streams) caught as text."""
-        return subprocess.run(
-            [self.command, *arguments],
-            env=environment,
-            cwd=folder,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-
 
 def java_version(text: str) -> int | None:
     """Feature release in what `java -version` prints: 8 for 1.8.0_292, 17 for 17.0.15, 21 for 21-ea; None where there is none."""
@@ -52,7 +37,7 @@ def java_version(text: str) -> int | None:
 
 def find_java() -> Java:
     """The `java` of PATH. Raises ServerError where there is none, or it is too old."""
-    advice = f"install Java {MADE_FOR[0]} or {MADE_FOR[-1]} (Debian: openjdk-{OLDEST}-jre-headless, macOS: brew install openjdk@21)"
+    advice = f"install Java 17 or 21 (Debian: openjdk-{OLDEST}-jre-headless, macOS: brew install openjdk@21)"
     command = shutil.which("java")
     if command is None:
         raise ServerError(f"the local Neo4j server needs Java {OLDEST} or newer, and there is no java in PATH; {advice}")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graph.errors import ServerError
 from graph.files import replace_file
-from graph.store.protocol import Progress
+from graph.store.protocol import Progress, ignore_progress
 from graph.store.server.configuration import Ports, configure, password
 from graph.store.server.install import install
 from graph.store.server.java import MADE_FOR, Java, find_java
-from graph.store.server.process import ENTRY_POINT, end, find, home_argument, launch, server_log
+from graph.store.server.process import ADMIN, SERVER, end, find, folder_option, launch, server_log
 
 __all__ = ["JavaRunner"]
 
 _OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent")
-_ADMIN = "org.neo4j.cli.AdminTool"
+_FIRST_LINE = "Logging config in use"
 
 
 class JavaRunner:
@@ -45,10 +46,9 @@ class JavaRunner:
 
     def launch(self, ports: Ports, heap: str) -> None:
         """Start the process."""
-        java, jars = self._tools()
         server_log(self._folder).write_bytes(b"")
-        arguments = [home_argument(self._folder), f"--config-dir={self._folder / 'conf'}"]
-        launch(self._folder, [java.command, *_options(jars, heap), ENTRY_POINT, *arguments])
+        arguments = [f"--home-dir={self._folder}", f"--config-dir={self._folder / 'conf'}"]
+        launch(self._folder, [*self._java(heap), SERVER, *arguments])
 
     def end(self) -> None:
         """End the process; nothing to do where there is none."""
@@ -58,32 +58,66 @@ class JavaRunner:
 
     def log(self) -> list[str]:
         """What the server said since its last start, oldest first."""
-        files = (server_log(self._folder), self._folder / "logs" / "neo4j.log")
-        lines = [line for f in files if f.is_file() for line in f.read_text(errors="replace").splitlines()]
+        file = self._folder / "logs" / "neo4j.log"
+        lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+        first = max((i for i, line in enumerate(lines) if _FIRST_LINE in line), default=0)
+        lines = [*server_log(self._folder).read_text(errors="replace").splitlines(), *lines[first:]]
         java, _ = self._tools()
         if java.version not in MADE_FOR:
             lines.append(f"Neo4j 5.26 is made for Java {' and '.join(map(str, MADE_FOR))}, {java.command} is {java.version}")
         return lines
 
-    def admin(self, arguments: Sequence[str], *, heap: str) -> str:
-        """Run an admin command on the stopped server and return what it printed. Raises ServerError with its last lines."""
-        java, jars = self._tools()
+    def admin(
+        self, arguments: Sequence[str], *, folder: Path, heap: str, said: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Run an admin command on the stopped server, in `folder`; `said` gets each line that it prints.
+
+        Raises ServerError with its last lines.
+        """
         environment = {**os.environ, "NEO4J_HOME": str(self._folder), "NEO4J_CONF": str(self._folder / "conf")}
-        done = java.run([*_options(jars, heap), _ADMIN, *arguments], environment=environment, folder=self._folder)
-        if done.returncode != 0:
-            lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-            raise ServerError(f"neo4j-admin {' '.join(arguments[:2])} failed in {self._folder}: {' | '.join(lines[-3:])[:500]}")
-        return done.stdout
+        lines: list[str] = []
+        with subprocess.Popen(
+            [*self._java(heap), ADMIN, *arguments],
+            env=environment,
+            cwd=folder,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            for line in process.stdout or ():
+                said(line)
+                lines.append(line.strip())
+        if process.returncode != 0:
+            last = [line for line in lines if line and not line.startswith("at ")][-3:]
+            raise ServerError(f"neo4j-admin {' '.join(arguments[:2])} failed in {self._folder}: {' | '.join(last)[:500]}")
 
-    def path(self, file: Path) -> str:
-        """How an admin command names a file of the server's folder."""
-        return str(file)
+    def end_admin(self) -> None:
+        """End an admin command that outlived the process which had started it."""
+        process = find(self._folder, ADMIN)
+        if process is not None:
+            end(self._folder, process)
 
-    def _tools(self, progress: Progress | None = None) -> tuple[Java, Path]:
+    def _tools(self, progress: Progress = ignore_progress) -> tuple[Java, Path]:
         if self._installed is None:
             java = find_java()
-            self._installed = java, install(self._cache, progress) if progress else install(self._cache)
+            self._installed = java, install(self._cache, progress)
         return self._installed
+
+    def _java(self, heap: str) -> list[str]:
+        java, jars = self._tools()
+        return [
+            java.command,
+            f"-Xmx{heap}",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-Dfile.encoding=UTF-8",
+            folder_option(self._folder),
+            *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENED),
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            f"{jars}/*",
+        ]
 
     def _set_first_password(self) -> None:
         secret = password(self._folder)
@@ -92,18 +126,6 @@ class JavaRunner:
         file = self._folder / "conf" / "first-password"
         try:  # through a file, since a command line is anybody's to read
             replace_file(file, secret.encode(), mode=0o600)
-            self.admin(["dbms", "set-initial-password", f"@{file}"], heap="256m")
+            self.admin(["dbms", "set-initial-password", f"@{file}"], folder=self._folder, heap="256m")
         finally:
             file.unlink(missing_ok=True)
-
-
-def _options(jars: Path, heap: str) -> list[str]:
-    return [
-        f"-Xmx{heap}",
-        "-XX:+ExitOnOutOfMemoryError",
-        "-Dfile.encoding=UTF-8",
-        *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENED),
-        "--enable-native-access=ALL-UNNAMED",
-        "-cp",
-        f"{jars}/*",
-    ]

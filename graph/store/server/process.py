@@ -16,17 +16,18 @@ import psutil
 from graph.errors import ServerError
 from graph.files import replace_file
 
-__all__ = ["ENTRY_POINT", "end", "find", "launch", "server_log"]
+__all__ = ["ADMIN", "SERVER", "end", "find", "folder_option", "launch", "server_log"]
 
-ENTRY_POINT = "org.neo4j.server.CommunityEntryPoint"
+SERVER = "org.neo4j.server.CommunityEntryPoint"
+ADMIN = "org.neo4j.cli.AdminTool"
 
 _DETACH = '"$@" >>"$0" 2>&1 </dev/null & echo $!'
 """The shell starts the server in the background and ends, so the server's parent is init and no zombie is left behind."""
 
 
-def home_argument(folder: Path) -> str:
-    """The argument by which a server process says which folder it serves."""
-    return f"--home-dir={folder}"
+def folder_option(folder: Path) -> str:
+    """The Java option by which a process says which server's folder it works on."""
+    return f"-Dtessera.neo4j={folder}"
 
 
 def server_log(folder: Path) -> Path:
@@ -34,8 +35,8 @@ def server_log(folder: Path) -> Path:
     return folder / "logs" / "console.log"
 
 
-def launch(folder: Path, command: list[str]) -> psutil.Process | None:
-    """Start the server in a session of its own and record it; None where it ended at once. Raises OSError."""
+def launch(folder: Path, command: list[str]) -> None:
+    """Start the server in a session of its own and record it. Raises OSError."""
     started = subprocess.run(
         ["/bin/sh", "-c", _DETACH, str(server_log(folder)), *command],
         cwd=folder,
@@ -48,17 +49,16 @@ def launch(folder: Path, command: list[str]) -> psutil.Process | None:
         process = psutil.Process(int(started.stdout))
         record = {"pid": process.pid, "created": process.create_time()}
     except psutil.NoSuchProcess:
-        return None
+        return  # ended at once: its log says why
     replace_file(folder / "server.json", json.dumps(record).encode())
-    return process
 
 
-def find(folder: Path) -> psutil.Process | None:
-    """The process that serves this folder, by the record, else by command line; None where there is none."""
+def find(folder: Path, program: str = SERVER) -> psutil.Process | None:
+    """The process that runs `program` on this folder, by the record, else by command line; None where there is none."""
     record = _recorded(folder)
-    if record is not None and _serves(record, folder):
+    if record is not None and _runs(record, program, folder):
         return record
-    return next((p for p in psutil.process_iter() if _serves(p, folder)), None)
+    return next((p for p in psutil.process_iter() if _runs(p, program, folder)), None)
 
 
 def end(folder: Path, process: psutil.Process, *, patience_seconds: float = 60) -> None:
@@ -73,7 +73,9 @@ def end(folder: Path, process: psutil.Process, *, patience_seconds: float = 60) 
     except psutil.NoSuchProcess:
         pass
     except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
-        raise ServerError(f"process {process.pid} of the Neo4j server in {folder} cannot be ended ({error}); end it by hand") from error
+        raise ServerError(
+            f"process {process.pid} of the Neo4j server in {folder} cannot be ended ({error}); end it by hand"
+        ) from error
     (folder / "server.json").unlink(missing_ok=True)
 
 
@@ -86,11 +88,11 @@ def _recorded(folder: Path) -> psutil.Process | None:
         return None  # no record, or a stale one: the command line decides
 
 
-def _serves(process: psutil.Process, folder: Path) -> bool:
+def _runs(process: psutil.Process, program: str, folder: Path) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         arguments = process.cmdline()
     except psutil.Error:
         return False
-    return ENTRY_POINT in arguments and home_argument(folder) in arguments
+    return program in arguments and folder_option(folder) in arguments

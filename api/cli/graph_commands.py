@@ -1,0 +1,125 @@
+"""Commands about the graph itself: Cypher, explanations, the local Neo4j server."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.cli.console import emit, progress, say, table
+from api.cli.options import Json, Quiet, workspace
+from graph.errors import QueryError, TesseraError
+
+__all__ = ["register"]
+
+neo4j = typer.Typer(help="A local Neo4j 5 community server for development.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(cypher)
+    app.command()(explain)
+    app.add_typer(neo4j, name="neo4j")
+
+
+def cypher(
+    name: Annotated[str | None, typer.Argument(help="Query name, or - for a statement on standard input; none lists the queries.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="Parameter as name=value; repeat it.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Let a statement from standard input change the graph.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a named query, or one from standard input, on the configured graph."""
+    from cypher import catalogue
+
+    if name is None:
+        listing = [
+            {"name": s.name, "summary": s.summary, "parameters": ", ".join(p.name for p in s.parameters)} for s in catalogue.readable()
+        ]
+        emit(listing) if as_json else table(listing)
+        return
+    given = parameters(param or [])
+    with workspace().store(read_only=not write) as store:
+        rows = store.execute(sys.stdin.read(), given, mode="write" if write else "read") if name == "-" else store.query(name, given)
+    emit(rows) if as_json else table(rows)
+
+
+def parameters(pairs: list[str]) -> dict[str, str]:
+    """`name=value` pairs as a mapping; the catalogue types the values. Raises QueryError."""
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise QueryError(f"--param {pair!r} is not name=value")
+        given[name] = value
+    return given
+
+
+def node(text: str) -> tuple[str, str]:
+    """`device:ID` or `account:ID` as (kind, id). Raises TesseraError."""
+    kind, colon, identifier = text.partition(":")
+    if not colon or kind not in ("device", "account") or not identifier:
+        raise TesseraError(f"{text!r} is not device:ID or account:ID")
+    return kind, identifier
+
+
+def explain(
+    left: Annotated[str, typer.Argument(help="device:ID or account:ID", metavar="KIND:ID")],
+    right: Annotated[str, typer.Argument(help="device:ID or account:ID", metavar="KIND:ID")],
+    as_json: Json = False,
+) -> None:
+    """Why two nodes are one person, or why not."""
+    from api import pipeline
+
+    found = pipeline.explain(workspace(), node(left), node(right))
+    if as_json:
+        emit(found)
+        return
+    say(found["summary"])
+    if found["evidence"]:
+        table(found["evidence"])
+
+
+@neo4j.command("start")
+def neo4j_start(
+    bolt_port: Annotated[int, typer.Option(help="Bolt port.")] = 7687,
+    http_port: Annotated[int, typer.Option(help="Port of Neo4j Browser.")] = 7474,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Choose free ports instead.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Install the server at first use, start it, and wait until it answers."""
+    from graph.store import server
+
+    with progress(quiet or as_json) as show:
+        status = server.start(workspace().home, bolt_port=bolt_port, http_port=http_port, ports_free=free_ports, progress=show)
+    _show(status, as_json)
+
+
+@neo4j.command("stop")
+def neo4j_stop(as_json: Json = False) -> None:
+    """Stop the server."""
+    from graph.store import server
+
+    _show(server.stop(workspace().home), as_json)
+
+
+@neo4j.command("status")
+def neo4j_status(as_json: Json = False) -> None:
+    """Is it running, and where."""
+    from graph.store import server
+
+    _show(server.status(workspace().home), as_json)
+
+
+def _show(status: object, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    facts = asdict(status)  # type: ignore[call-overload]
+    if as_json:
+        emit(facts)
+    elif facts["running"]:
+        say(f"running: {facts['browser']}")
+        say(f"export TESSERA_GRAPH_URL='{facts['url']}'")
+    else:
+        say("not running; start it with `tessera neo4j start`")

@@ -1,0 +1,1 @@
+"""The HTTP API: an application over one home, its stores opened once."""

@@ -1,0 +1,127 @@
+"""Who asks, and may they: an API key as Bearer token, as X-API-Key, or (collector) as the user name of Basic authentication.
+
+Authentication and the rate limit come before the body is read, so that nobody without a key makes the server parse
+anything; scopes are checked by the operation's dependency. 401 for no valid key, 403 for a missing scope, 429 over the rate.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
+
+from api.http.errors import Problem, ProblemError
+from api.http.resources import resources_of
+from graph.control import Scope
+
+__all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "needs"]
+
+_HEADERS = {"WWW-Authenticate": 'Bearer realm="tessera"'}
+_NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key.", _HEADERS)
+_SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope that the operation needs.")
+
+# For the document only: the keys are read by the routes below, before the body.
+_bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key: tessera_…")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key header")
+_basic = HTTPBasic(auto_error=False, scheme_name="write key", description="The API key as user name, without password")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The key that asks: its id, its tenant, its scopes."""
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[Scope]
+
+
+class KeyRoute(APIRoute):
+    """A route that takes an API key as Bearer token or X-API-Key."""
+
+    basic = False
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind authentication and rate limit."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            await _authenticate(request, basic=self.basic)
+            return await handle(request)
+
+        return guarded
+
+
+class CollectorRoute(KeyRoute):
+    """A route that also takes the key as the user name of Basic authentication, as Segment's libraries send it."""
+
+    basic = True
+
+
+def needs(scope: Scope, *, collector: bool = False) -> Any:
+    """The dependency that gives the principal of a route, who must hold `scope`."""
+
+    def principal(request: Request) -> Principal:
+        found: Principal = request.scope["tessera.principal"]
+        if scope not in found.scopes:
+            raise ProblemError(_SCOPE)
+        return found
+
+    # Schemes of one operation are alternatives; FastAPI finds them among the dependencies.
+    if collector:
+
+        async def collecting(request: Request, _k: _Bearer = None, _h: _Header = None, _b: _Basic = None) -> Principal:
+            return principal(request)
+
+        return Depends(collecting)
+
+    async def reading(request: Request, _k: _Bearer = None, _h: _Header = None) -> Principal:
+        return principal(request)
+
+    return Depends(reading)
+
+
+_Bearer = Annotated[Any, Depends(_bearer)]
+_Header = Annotated[Any, Depends(_header)]
+_Basic = Annotated[Any, Depends(_basic)]
+
+
+async def _authenticate(request: Request, *, basic: bool) -> None:
+    door = resources_of(request).door
+    token = _token(request, basic=basic)
+    key = None if token is None else await door.admit(token, request.client.host if request.client else "")
+    if isinstance(key, int):
+        raise ProblemError(_too_many(key))
+    if key is None:
+        raise ProblemError(_NO_KEY)
+    if wait := door.limiter.take(key.key_id):
+        raise ProblemError(_too_many(wait))
+    request.scope["tessera.principal"] = Principal(key.key_id, key.tenant_id, key.scopes)
+
+
+def _too_many(wait_seconds: int) -> Problem:
+    headers = {"Retry-After": str(wait_seconds)}
+    return Problem("rate-limited", 429, "Too many requests", "This key has used up its rate; see Retry-After.", headers)
+
+
+def _token(request: Request, *, basic: bool) -> str | None:
+    """The key that a request carries; one header decides, Authorization first."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return request.headers.get("x-api-key")
+    scheme, _, value = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip()
+        case "basic" if basic:
+            try:
+                return base64.b64decode(value.strip(), validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+        case _:
+            return None

@@ -1,0 +1,62 @@
+"""Is the process alive, can it serve, and its metrics. None of them needs a key; none tells anything about data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.http.documentation import UNAVAILABLE
+from api.http.metrics import CONTENT_TYPE_LATEST
+from api.http.resources import Opened
+from api.http.schemas.base import View
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["operation"])
+
+
+class Alive(View):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(View):
+    """The process can serve: its stores answer."""
+
+    status: Literal["ready"] = "ready"
+
+
+@router.get("/", include_in_schema=False)
+def root(request: Request) -> Response:
+    """The documentation, where it is served."""
+    if request.app.docs_url is not None:
+        return RedirectResponse(request.app.docs_url, status_code=307)
+    return Response(status_code=204)
+
+
+@router.get("/healthz", operation_id="healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Answers as long as the process runs."""
+    return Alive()
+
+
+@router.get("/readyz", operation_id="readyz", summary="Can it serve?", responses=UNAVAILABLE)
+def readyz(opened: Opened) -> Ready:
+    """Asks the graph store and the control store."""
+    opened.check()
+    return Ready()
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": "tessera_http_requests_total 1.0"}}}},
+)
+def metrics(request: Request) -> Response:
+    """Counters and latencies by route template."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

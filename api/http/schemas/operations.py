@@ -1,0 +1,100 @@
+"""Subgraphs, named queries and consent records."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from api.http.schemas.base import Body, Id, Kind, View
+
+__all__ = [
+    "ConsentBody",
+    "ConsentsBody",
+    "ConsentsTaken",
+    "QueryList",
+    "QueryRequest",
+    "QueryResult",
+    "QueryView",
+    "SubgraphFormat",
+    "SubgraphRequest",
+]
+
+SubgraphFormat = Literal["graphml", "gexf", "json", "cypher"]
+_Consent = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+
+
+class SubgraphRequest(Body):
+    """Which part of the graph, in which form. Without an audience it is the graph of classes."""
+
+    audience_id: Id | None = Field(None, description="the people to draw; without it, how all classes of things connect")
+    recipient: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
+        None, description="who gets an audience's subgraph; pseudonyms differ between recipients"
+    )
+    format: SubgraphFormat = "json"
+
+    @model_validator(mode="after")
+    def _recipient_with_audience(self) -> SubgraphRequest:
+        if self.audience_id is not None and self.recipient is None:
+            raise ValueError("an audience's subgraph needs a recipient")
+        return self
+
+
+class QueryView(View):
+    """A named query."""
+
+    name: str
+    summary: str
+    parameters: list[str]
+    columns: list[str]
+
+
+class QueryList(View):
+    """The named queries of this deployment."""
+
+    items: list[QueryView]
+
+
+class QueryRequest(Body):
+    """Values of a query's parameters."""
+
+    parameters: dict[str, str | int | float | bool | AwareDatetime | list[str] | None] = Field(default_factory=dict, max_length=32)
+
+
+class QueryResult(View):
+    """Rows, each an object by column name; `truncated` where there were more than 10,000."""
+
+    rows: list[dict[str, Any]]
+    truncated: bool
+
+
+class ConsentBody(Body):
+    """What a subject said. Silence is no consent: purposes that are not listed are refused."""
+
+    subject_kind: Kind
+    subject_id: Id
+    at: AwareDatetime | None = Field(None, description="when; now where it is missing")
+    purposes: list[Annotated[int, Field(ge=1, le=24)]] | None = Field(
+        None, max_length=24, description="TCF purposes that are permitted; an empty list refuses everything"
+    )
+    tc_string: _Consent | None = None
+    gpp_string: _Consent | None = None
+    gpc: bool | None = Field(None, description="true where the subject objects by Global Privacy Control")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ConsentBody:
+        if self.purposes is None and self.tc_string is None and self.gpp_string is None and self.gpc is None:
+            raise ValueError("a consent record needs purposes, tc_string, gpp_string or gpc")
+        return self
+
+
+class ConsentsBody(Body):
+    """Consent records, taken all or none."""
+
+    consents: list[ConsentBody] = Field(min_length=1, max_length=1000)
+
+
+class ConsentsTaken(View):
+    """The records are in the log and in force."""
+
+    recorded: int

@@ -1,0 +1,91 @@
+"""One state of the home, as the API sees it: a resolution with its look-ups, consents and gate, and the interests of a model.
+
+A view never changes; when a stage has written something newer, another view is made beside it and takes its place whole. Only
+consents given since are followed by every view, since a withdrawal holds from the next request on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.http.audience_rules import RulePeople
+from api.http.identities import IdentityIndex
+from api.http.interests import InterestIndex
+from api.workspace import Workspace
+from graph.control import Control
+from graph.errors import NothingResolved
+from graph.home import Home
+from graph.privacy import Consents, Gate, legal_basis
+from graph.resolution import Resolution
+from graph.resolve import IdentityLog, load
+
+__all__ = ["State", "View", "current_state", "open_view"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What decides a view: the resolved version, the lake's last batch, the current model version."""
+
+    resolved: str
+    batch: int
+    model: str | None
+
+
+@dataclass(frozen=True)
+class View:
+    """One state of the home, opened."""
+
+    state: State
+    resolution: Resolution
+    identities: IdentityIndex
+    aliases: dict[str, str]
+    gate: Gate
+    interests: InterestIndex
+    people: RulePeople
+
+    def person_id(self, given: str) -> str:
+        """The living person behind an id: itself, or the survivor of a merge."""
+        return self.aliases.get(given, given)
+
+
+def current_state(workspace: Workspace) -> State:
+    """What a view would be made of now. Raises NothingResolved, HomeError."""
+    _, version = _log(workspace.home)
+    return State(version, workspace.lake.last_batch(), InterestIndex.current_version(workspace.home))
+
+
+def open_view(workspace: Workspace, control: Control) -> View:
+    """Read the newest state. Raises NothingResolved, HomeError, ModelError."""
+    state = current_state(workspace)
+    aliases, _ = _log(workspace.home)
+    resolution = load(workspace.home)
+    interests = InterestIndex.open(workspace.home, state.model)
+    with workspace.connection() as connection:
+        consents = Consents(
+            connection,
+            resolution.members,
+            control.consents,
+            clock=_now,
+            legal_basis=legal_basis(workspace.settings.legal_basis),
+        )
+    gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=_now)
+    people = RulePeople(resolution, lambda: workspace.lake.connect(memory_limit=workspace.settings.memory_limit), interests)
+    return View(state, resolution, IdentityIndex(resolution), aliases, gate, interests, people)
+
+
+def _log(home: Home) -> tuple[dict[str, str], str]:
+    try:
+        with IdentityLog(home.identity, create=False) as log:
+            _, version = log.state()
+            aliases = log.aliases()
+    except FileNotFoundError:
+        version = None
+        aliases = {}
+    if version is None:
+        raise NothingResolved(home.path, "resolved identities", "tessera resolve")
+    return aliases, version
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

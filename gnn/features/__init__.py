@@ -1,0 +1,1 @@
+"""Features: persons, contents, tags and their links as sparse matrices, from the lake and the resolution."""

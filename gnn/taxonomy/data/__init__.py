@@ -1,0 +1,1 @@
+"""Taxonomy files of IAB Tech Lab; see ATTRIBUTION.md."""

@@ -1,0 +1,151 @@
+"""API keys: `tessera_<id>_<secret>`. The secret is shown once and kept as an argon2id hash; a key has a tenant and scopes.
+
+A secret has 256 random bits, so that argon2 runs with OWASP's small profile (19 MiB, two passes): it is there against a stolen
+database, not against guessing. Verified tokens are remembered by their SHA-256 for a short time; a revocation is read from
+the database on every call, so that it works at once, in every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from threading import Lock
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select
+
+from graph.control.engine import Database
+from graph.control.models import ApiKeyRow
+
+__all__ = ["ApiKey", "ApiKeys", "Scope"]
+
+_PREFIX = "tessera"
+_REMEMBERED = 4096
+"""Verified tokens kept in memory, about 200 bytes each."""
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    IDENTITIES = "identities:read"
+    PERSONS = "persons:read"
+    TAGS = "tags:read"
+    AUDIENCES_READ = "audiences:read"
+    AUDIENCES_WRITE = "audiences:write"
+    EXPORTS = "exports:write"
+    SUBGRAPHS = "subgraphs:read"
+    QUERIES = "queries:run"
+    CONSENTS = "consents:write"
+    SUBJECTS = "subjects:write"
+    COLLECT = "collect:write"
+    BUDGET = "budget:read"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key, without its secret."""
+
+    key_id: str
+    tenant_id: str
+    name: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """True when the key holds the scope. `admin` does not stand in for the others."""
+        return scope in self.scopes
+
+
+class ApiKeys:
+    """Makes, verifies, lists and revokes keys."""
+
+    def __init__(self, database: Database, *, remembered_for: timedelta = timedelta(seconds=60)) -> None:
+        """`remembered_for`: how long a verified token skips argon2 (threat: a memory dump; unit: time; default 60 s)."""
+        self._database = database
+        self._remembered_for = remembered_for
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._decoy = self._hasher.hash(secrets.token_urlsafe(32))
+        self._verified: OrderedDict[bytes, datetime] = OrderedDict()
+        self._lock = Lock()
+
+    def create(self, tenant_id: str, scopes: Iterable[Scope], *, now: datetime, name: str = "") -> tuple[ApiKey, str]:
+        """A new key of an existing tenant, and its token, which cannot be shown again."""
+        key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        granted = sorted({Scope(s) for s in scopes})
+        with self._database.writing() as session:
+            row = ApiKeyRow(
+                key_id=key_id,
+                tenant_id=tenant_id,
+                name=name,
+                hash=self._hasher.hash(secret),
+                scopes=[str(s) for s in granted],
+                created_at=now,
+                revoked_at=None,
+            )
+            session.add(row)
+            return _key(row), f"{_PREFIX}_{key_id}_{secret}"
+
+    def verify(self, token: str, *, now: datetime) -> ApiKey | None:
+        """The key of a token, or None for one that is malformed, unknown, wrong or revoked.
+
+        An unknown id costs as much time as a wrong secret, so that ids cannot be probed.
+        """
+        parts = token.split("_", 2)
+        if len(parts) != 3 or parts[0] != _PREFIX:
+            return None
+        _, key_id, secret = parts
+        with self._database.reading() as session:
+            row = session.get(ApiKeyRow, key_id) if key_id.isascii() and "\0" not in key_id else None
+            key, stored = (None, self._decoy) if row is None or row.revoked_at is not None else (_key(row), row.hash)
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        if key is not None and self._remembers(digest, now):
+            return key
+        try:
+            self._hasher.verify(stored, secret.encode("utf-8", "surrogatepass"))
+        except (VerificationError, InvalidHashError):
+            return None
+        if key is not None:
+            self._remember(digest, now)
+        return key
+
+    def revoke(self, key_id: str, *, now: datetime) -> bool:
+        """Make a key unusable from now on; False when there is no such key or it was revoked before."""
+        with self._database.writing() as session:
+            row = session.get(ApiKeyRow, key_id)
+            if row is None or row.revoked_at is not None:
+                return False
+            row.revoked_at = now
+            return True
+
+    def all(self, tenant_id: str | None = None) -> list[ApiKey]:
+        """Keys, revoked ones too, oldest first."""
+        query = select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.key_id)
+        if tenant_id is not None:
+            query = query.where(ApiKeyRow.tenant_id == tenant_id)
+        with self._database.reading() as session:
+            return [_key(row) for row in session.scalars(query)]
+
+    def _remembers(self, digest: bytes, now: datetime) -> bool:
+        with self._lock:
+            until = self._verified.get(digest)
+            return until is not None and now < until
+
+    def _remember(self, digest: bytes, now: datetime) -> None:
+        with self._lock:
+            self._verified[digest] = now + self._remembered_for
+            self._verified.move_to_end(digest)
+            while len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+
+
+def _key(row: ApiKeyRow) -> ApiKey:
+    scopes = frozenset(Scope(s) for s in row.scopes)
+    return ApiKey(row.key_id, row.tenant_id, row.name, scopes, row.created_at, row.revoked_at)

@@ -1,0 +1,219 @@
+"""The gate: the one place that makes a `Released`. In: what somebody wants out, who, and for which use. Out: it, or why not.
+
+Every question is written to the audit log with its outcome before the answer is given. Consent comes first, sizes and
+differences are those of the people who are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.control import AuditEntry, Control, Export, ExportRequest
+from graph.privacy.anonymity import anonymous, person_graph
+from graph.privacy.classes import class_graph
+from graph.privacy.consent import Consents, PersonIds
+from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, Subgraph, SubgraphLevel
+from graph.privacy.pseudonyms import member_hashes, pseudonyms
+from graph.privacy.purposes import Use, purpose_of
+from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released, _release
+from graph.privacy.sensitive import is_sensitive
+from graph.privacy.settings import GateSettings
+from graph.privacy.stars import digest, stars
+from graph.snapshot import Snapshot
+
+__all__ = ["OPERATOR", "Caller", "Gate"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: an API key of a tenant, or the operator at the command line."""
+
+    tenant_id: str
+    actor: str
+
+
+OPERATOR = Caller("operator", "operator")
+"""The local command line."""
+
+
+class Gate:
+    """Release rules over the consents of one home. Safe to share between threads."""
+
+    def __init__(
+        self,
+        consents: Consents,
+        control: Control,
+        key: bytes,
+        *,
+        sensitive: Container[str],
+        clock: Callable[[], datetime],
+        settings: GateSettings = GateSettings(),  # noqa: B008
+    ) -> None:
+        """`key` is the home's secret; `sensitive` holds the ids (and names) of sensitive tags."""
+        self._consents = consents
+        self._control = control
+        self._key = key
+        self._sensitive = sensitive
+        self._clock = clock
+        self._settings = settings
+
+    @property
+    def consents(self) -> Consents:
+        """The consents that the gate goes by."""
+        return self._consents
+
+    def operator_file(self, table: pa.Table, what: str, *, use: Use | None = None) -> Released[OperatorTable]:
+        """A table for the operator's own machine, without the people who objected to `use` (without one: to everything).
+
+        People are found by the column `person_id`; a table without it is about no people and passes whole.
+        """
+        kept = table
+        if "person_id" in table.column_names:
+            purpose = None if use is None else purpose_of(use)
+            kept = table.filter(pa.array(~self._consents.objected(table["person_id"], purpose)))
+        withheld = table.num_rows - kept.num_rows
+        self._write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
+        return _release(OperatorTable(what, kept, withheld), ReleaseClass.OPERATOR_FILE)
+
+    def subject(self, person_id: str, payload: T, *, use: Use, caller: Caller) -> Released[T] | Denied:
+        """What is known of one person, where that person permits the use. `payload` is the caller's answer as it stands."""
+        action = f"look up {use}"
+        if not self._consents.present([person_id])[0]:
+            return self._deny(caller, action, DenialReason.ABSENT, "no such person")
+        if not self._consents.allowed([person_id], purpose_of(use))[0]:
+            return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
+        self._write(caller, action, "released", rows=1)
+        return _release(payload, ReleaseClass.SUBJECT_LOOKUP)
+
+    def row_list(
+        self,
+        person_ids: PersonIds,
+        *,
+        audience_id: str,
+        recipient: str,
+        caller: Caller,
+        use: Use = Use.AUDIENCE,
+        file: bool = True,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Released[AudienceRows] | Denied:
+        """An audience as pseudonyms: whole for a file, or a page of it. Rules are those of the whole list in both cases."""
+        action = "export audience" if file else "list audience"
+        audience = self._control.audiences.get(audience_id, caller.tenant_id)
+        if audience is None:
+            return self._deny(caller, action, DenialReason.ABSENT, "no such audience of this tenant")
+        if is_sensitive(audience, self._sensitive, self._control.audiences):
+            return self._deny(caller, action, DenialReason.SENSITIVE, "it is made from a sensitive tag", audience_id)
+        people = self._releasable(person_ids, use)
+        least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
+        if len(people) < least:
+            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
+        export = self._register(people, "row_list", audience_id, recipient, caller, use)
+        if isinstance(export, Denied):
+            return self._deny(caller, action, export.reason, export.message, audience_id)
+        rows = pseudonyms(people, export.pseudonym_key)
+        page = rows.slice(offset, limit)
+        self._write(caller, action, "released", subject=export.export_id, rows=len(page))
+        return _release(
+            AudienceRows(export.export_id, audience_id, recipient, page, len(rows)),
+            ReleaseClass.ROW_LIST,
+        )
+
+    def aggregate(
+        self, groups: Mapping[str, PersonIds | int], *, caller: Caller, use: Use = Use.STATISTICS
+    ) -> Released[Aggregate]:
+        """Counts of people by name, rounded down, those under the minimum left out.
+
+        People are counted once, and only those who permit the use; a number stands for people who were counted so already.
+        Rounding is no differential privacy: until counts go through a budget, somebody who may ask many overlapping questions
+        can work some of them out.
+        """
+        counts = {name: self._rounded(g if isinstance(g, int) else len(self._releasable(g, use))) for name, g in groups.items()}
+        self._write(caller, f"count for {use}", "released", rows=len(counts))
+        return _release(Aggregate(counts, self._settings.minimum_count, self._settings.count_step), ReleaseClass.AGGREGATE)
+
+    def subgraph(
+        self,
+        snapshot: Snapshot,
+        person_ids: PersonIds,
+        *,
+        name: str,
+        recipient: str,
+        caller: Caller,
+        level: SubgraphLevel = SubgraphLevel.CLASS,
+        use: Use = Use.STATISTICS,
+    ) -> Released[Subgraph] | Denied:
+        """The piece of the identity graph around these people, without anything that names one of them.
+
+        `name` says which piece it is (an audience's id, `everybody`), never a person. An equal piece asked for again comes with
+        the same pseudonyms; any other has its own.
+        """
+        action = f"export subgraph by {level}"
+        people = self._releasable(person_ids, use)
+        by_class = level is SubgraphLevel.CLASS
+        least = self._settings.minimum_rows if by_class else self._settings.minimum_file_rows
+        told = stars(snapshot, people, self._sensitive) if len(people) >= least else []
+        hidden = told if by_class else anonymous(told, self._settings.k)
+        if not hidden:
+            return self._deny(
+                caller, action, DenialReason.TOO_FEW, f"fewer than {least} people, or nothing k of them share", name
+            )
+        export = self._register(people, f"subgraph {level}", name, recipient, caller, use, digest(told, self._key))
+        if isinstance(export, Denied):
+            return self._deny(caller, action, export.reason, export.message, name)
+        self._write(caller, action, "released", subject=export.export_id, rows=len(hidden))
+        if by_class:
+            return _release(class_graph(told, k=self._settings.k, step=self._settings.count_step), ReleaseClass.AGGREGATE)
+        return _release(person_graph(hidden, export.pseudonym_key, self._settings.k), ReleaseClass.ROW_LIST)
+
+    def _rounded(self, count: int) -> int | None:
+        return None if count < self._settings.minimum_count else count - count % self._settings.count_step
+
+    def _releasable(self, person_ids: PersonIds, use: Use) -> pa.Array:
+        """Distinct people who permit the use and are one human being each."""
+        ids = person_ids if isinstance(person_ids, (pa.Array, pa.ChunkedArray)) else pa.array(person_ids, pa.string())
+        ids = pc.unique(ids)
+        return ids.filter(pa.array(self._consents.allowed(ids, purpose_of(use)) & self._consents.individuals(ids)))
+
+    def _register(
+        self, people: pa.Array, kind: str, subject: str, recipient: str, caller: Caller, use: Use, content: str = ""
+    ) -> Export | Denied:
+        request = ExportRequest(
+            caller.tenant_id,
+            kind,
+            subject,
+            recipient,
+            int(purpose_of(use)),
+            content,
+            member_hashes(people.to_pylist(), self._key),
+        )
+        least = self._settings.minimum_difference
+        export = self._control.exports.register(request, minimum_difference=least, now=self._clock())
+        if isinstance(export, int):
+            return Denied(DenialReason.TOO_SIMILAR, f"fewer than {least} people differ from an earlier export")
+        return export
+
+    def _deny(self, caller: Caller, action: str, reason: DenialReason, message: str, subject: str | None = None) -> Denied:
+        self._write(caller, action, "denied", reason=reason, subject=subject)
+        return Denied(reason, message)
+
+    def _write(
+        self,
+        caller: Caller,
+        action: str,
+        outcome: str,
+        *,
+        reason: str | None = None,
+        subject: str | None = None,
+        rows: int | None = None,
+    ) -> None:
+        tenant = None if caller is OPERATOR else caller.tenant_id
+        self._control.audit.append(AuditEntry(self._clock(), caller.actor, action, outcome, tenant, reason, subject, rows))

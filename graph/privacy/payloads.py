@@ -1,0 +1,78 @@
+"""What the gate lets out, by release class: plain frozen values that the writers of `graph.export` know how to write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+__all__ = ["Aggregate", "AudienceRows", "OperatorTable", "Subgraph", "SubgraphEdge", "SubgraphLevel", "SubgraphNode", "Value"]
+
+Value = str | int | bool
+
+
+@dataclass(frozen=True)
+class OperatorTable:
+    """A table for the operator's own machine: raw ids and scores. `withheld` people had objected."""
+
+    what: str
+    table: pa.Table
+    withheld: int
+
+
+@dataclass(frozen=True)
+class AudienceRows:
+    """An audience, or a page of one, as pseudonyms in their own order. `total` counts the whole list."""
+
+    export_id: str
+    audience_id: str
+    recipient: str
+    pseudonyms: pa.Array
+    total: int
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Counts of people by name, rounded; None where a count is too small to tell."""
+
+    counts: Mapping[str, int | None]
+    smallest: int
+    step: int
+
+
+class SubgraphLevel(StrEnum):
+    """What a node of a subgraph stands for."""
+
+    CLASS = "class"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class SubgraphNode:
+    """A node: a class of things (`people` counts those in it), or one thing under a pseudonym."""
+
+    node_id: str
+    label: str
+    properties: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class SubgraphEdge:
+    """A relationship between two nodes of the same subgraph."""
+
+    source: str
+    target: str
+    type: str
+    properties: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """A piece of the identity graph that names nobody. `k` is the size of the smallest class told."""
+
+    level: SubgraphLevel
+    nodes: tuple[SubgraphNode, ...]
+    edges: tuple[SubgraphEdge, ...]
+    k: int

@@ -1,0 +1,50 @@
+"""Pseudonyms: what a recipient sees in place of a person id. HMAC-SHA-256 (RFC 2104) under a random key of one export, so that
+two recipients, or two exports to one, cannot join their lists; cut to 128 bits, in hexadecimal.
+
+Two forms, one function: hashlib for few ids, SQL over Arrow for a million (HMAC is two SHA-256 over padded keys).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["member_hashes", "pseudonym", "pseudonyms"]
+
+_BLOCK = 64
+_LENGTH = 32
+
+
+def pseudonym(person_id: str, key: bytes) -> str:
+    """One person's pseudonym under an export's key."""
+    return hmac.digest(key, person_id.encode(), "sha256").hex()[:_LENGTH]
+
+
+def pseudonyms(person_ids: pa.Array, key: bytes) -> pa.Array:
+    """Pseudonyms, sorted, so that their order says nothing about the people's. Same values as `pseudonym`."""
+    padded = key.ljust(_BLOCK, b"\0")
+    inner, outer = bytes(b ^ 0x36 for b in padded), bytes(b ^ 0x5C for b in padded)
+    with duckdb.connect() as connection:
+        connection.register("people", pa.table({"id": person_ids}))
+        hashed = connection.sql(
+            f"SELECT left(sha256(?::BLOB || unhex(sha256(?::BLOB || encode(id)))), {_LENGTH}) AS p FROM people ORDER BY p",
+            params=[outer, inner],
+        ).to_arrow_table()
+    return hashed["p"].combine_chunks().cast(pa.string())
+
+
+def member_hashes(person_ids: Iterable[str], key: bytes) -> NDArray[np.uint64]:
+    """Sorted keyed 64-bit hashes of people, the same for every export of a home: for comparing exports, never released."""
+    keyed = hashlib.blake2b(key=hashlib.sha256(b"tessera export members" + key).digest(), digest_size=8)
+    digests = bytearray()
+    for person_id in person_ids:
+        one = keyed.copy()
+        one.update(person_id.encode())
+        digests += one.digest()
+    return np.unique(np.frombuffer(bytes(digests), dtype="<u8"))

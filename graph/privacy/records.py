@@ -1,0 +1,126 @@
+"""Consent records side by side, from the lake and from the control store's log, and their fold into what people permit.
+
+An in-memory DuckDB holds them, so that three million members fold in a second and one withdrawal in milliseconds. What a
+record permits is a number with a bit for each purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from graph.control import ConsentRecord
+from graph.tables import TIME
+
+__all__ = ["RecordStore"]
+
+_RECORD = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("id", pa.string()),
+        ("at", TIME),
+        ("purposes", pa.list_(pa.string())),
+        ("tc_string", pa.string()),
+        ("gpp_string", pa.string()),
+        ("gpc", pa.bool_()),
+        ("source", pa.string()),
+    ]
+)
+
+# Purpose n is bit n; TC strings have room for 24 of them. What is no number from 1 to 24 permits nothing.
+_PERMITTED = """
+CASE WHEN gpc OR purposes IS NULL THEN 0
+     ELSE coalesce(list_aggregate(
+              list_transform(list_filter(purposes, lambda p: regexp_full_match(trim(p), '0?[1-9]|1[0-9]|2[0-4]')),
+                             lambda p: 1::BIGINT << CAST(trim(p) AS INTEGER)), 'bit_or'), 0)
+END"""
+
+# The newest time stands for a refusal without one, the oldest for any other record without one.
+_PLACED = """
+CASE WHEN "at" IS NOT NULL THEN epoch_us("at") WHEN permitted = 0 THEN 9223372036854775807 ELSE -9223372036854775807 END"""
+
+_FOLD = """
+WITH chosen AS ({chosen}),
+     said AS (SELECT kind, id, placed, permitted FROM record SEMI JOIN chosen USING (kind, id)
+              WHERE permitted = 0 OR placed <= epoch_us($now::TIMESTAMPTZ)),
+     newest AS (SELECT kind, id, max(placed) AS placed FROM said GROUP BY kind, id),
+     subject AS (SELECT kind, id, bit_and(permitted) AS permitted FROM said JOIN newest USING (kind, id, placed)
+                 GROUP BY kind, id)
+SELECT person, bit_and(permitted) AS permitted FROM chosen JOIN subject USING (kind, id) GROUP BY person"""
+
+
+class RecordStore:
+    """Records by subject, members by person. Not safe to share between threads: its owner locks."""
+
+    def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table, people: pa.Array) -> None:
+        """`lake` has the view `consents`; a person is the row of `people` that holds the id."""
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        known = pa.table({"person_id": people, "person": np.arange(len(people), dtype=np.int64)})
+        self._connection.register("members", members.select(["kind", "id", "person_id"]))
+        self._connection.register("known", known)
+        self._connection.execute(
+            "CREATE TABLE member AS SELECT kind, id, person_id, person FROM members JOIN known USING (person_id)"
+        )
+        self._connection.unregister("members")
+        self._connection.unregister("known")
+        records = lake.sql(
+            "SELECT subject_kind AS kind, subject_id AS id, \"at\", purposes, tc_string, gpp_string, gpc, 'input' AS source "
+            "FROM consents"
+        ).to_arrow_table()
+        self._take("CREATE TABLE record AS", records.cast(_RECORD))
+
+    def add(self, records: Sequence[ConsentRecord]) -> None:
+        """Take records of the log."""
+        if records:
+            rows = [
+                {
+                    "kind": r.subject_kind,
+                    "id": r.subject_id,
+                    "at": r.at,
+                    "purposes": None if r.purposes is None else [str(p) for p in r.purposes],
+                    "tc_string": r.tc_string,
+                    "gpp_string": r.gpp_string,
+                    "gpc": r.gpc,
+                    "source": r.source,
+                }
+                for r in records
+            ]
+            self._take("INSERT INTO record", pa.Table.from_pylist(rows, schema=_RECORD))
+
+    def fold(self, now: datetime, touched: Sequence[ConsentRecord] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """People with a record and what each permits: all of them, or those of the subjects `touched`."""
+        chosen = "SELECT kind, id, person FROM member"
+        if touched is not None:
+            subjects = pa.table({"kind": [r.subject_kind for r in touched], "id": [r.subject_id for r in touched]})
+            self._connection.register("touched", subjects)
+            chosen += " WHERE person IN (SELECT person FROM member SEMI JOIN touched USING (kind, id))"
+        rows = self._connection.execute(_FOLD.format(chosen=chosen), {"now": now}).fetchnumpy()
+        if touched is not None:
+            self._connection.unregister("touched")
+        return np.asarray(rows["person"], dtype=np.int64), np.asarray(rows["permitted"], dtype=np.int64)
+
+    def history(self, kind: str, subject_id: str) -> pa.Table:
+        """One subject's records, oldest first, those without a time at the end they count for."""
+        return self._connection.sql(
+            'SELECT "at", purposes, tc_string, gpp_string, gpc, source FROM record '
+            "WHERE kind = $kind AND id = $id ORDER BY placed",
+            params={"kind": kind, "id": subject_id},
+        ).to_arrow_table()
+
+    def person_of(self, kind: str, subject_id: str) -> str | None:
+        """The person that a device or account belongs to."""
+        row = self._connection.execute("SELECT person_id FROM member WHERE kind = ? AND id = ?", [kind, subject_id]).fetchone()
+        return None if row is None else str(row[0])
+
+    def _take(self, statement: str, records: pa.Table) -> None:
+        self._connection.register("arriving", records)
+        self._connection.execute(
+            f"{statement} SELECT *, {_PLACED} AS placed FROM (SELECT *, {_PERMITTED} AS permitted FROM arriving)"
+        )
+        self._connection.unregister("arriving")

@@ -1,0 +1,144 @@
+"""Between clusters and the identity log: the earlier persons in terms of this run's subjects, and the changes written down.
+
+In: the temporary tables `subjects` and `evidence`, the log, the clusters. Out: `Persons`, then, inside the log's transaction,
+its rows. The cause of a merge is the rule of the strongest evidence that joins the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.resolve.lifecycle import Changes, plan
+from graph.resolve.log import IdentityLog
+
+__all__ = ["Persons", "assign_persons", "record"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Persons:
+    """`ids`: person id per subject number. The rest is what `record` writes."""
+
+    ids: pa.Array
+    kinds: list[str]
+    subject_ids: list[str]
+    changes: Changes
+    earlier: Integers
+    gone: list[tuple[str, str, str]]
+    """Kind, id and person of members that the lake no longer has."""
+    causes: dict[str, str]
+    """Cause of each merge by the retired id."""
+    as_of: str | None
+    """Time of the latest event, ISO 8601."""
+
+
+def assign_persons(connection: duckdb.DuckDBPyConnection, log: IdentityLog, anchor: Integers) -> Persons:
+    """Give every cluster its person id; changes nothing yet."""
+    subjects = connection.sql("SELECT kind, id FROM subjects ORDER BY number").to_arrow_table()
+    kinds, ids = subjects["kind"].to_pylist(), subjects["id"].to_pylist()
+    earlier, earlier_ids, gone = _earlier(connection, log, len(anchor))
+    taken = log.ever_given if log.state()[0] else _never
+    changes = plan(anchor, earlier, earlier_ids, lambda n: (kinds[n], ids[n]), taken)
+    roots = np.fromiter(changes.person_of_cluster, np.int64, len(changes.person_of_cluster))
+    names = pa.array(list(changes.person_of_cluster.values()), pa.string())
+    latest = connection.sql("SELECT max(epoch_us(last_seen)) FROM touches").fetchall()[0][0]
+    return Persons(
+        names.take(pa.array(np.searchsorted(roots, anchor))),
+        kinds,
+        ids,
+        changes,
+        earlier,
+        gone,
+        _causes(connection, changes, anchor, earlier, earlier_ids),
+        None if latest is None else str(np.datetime64(latest, "us")) + "Z",
+    )
+
+
+def record(log: IdentityLog, persons: Persons) -> None:
+    """Write the changes; call it inside the log's transaction."""
+    changes, kinds, ids, at = persons.changes, persons.kinds, persons.subject_ids, persons.as_of
+    run = log.start_run()
+    created = changes.created
+    log.add_persons(run, ((changes.person_of_cluster[n], kinds[n], ids[n]) for n in created))
+    split = {s.created for s in changes.splits}
+    fresh = [changes.person_of_cluster[n] for n in created if changes.person_of_cluster[n] not in split]
+    log.append(run, at, "create", ((p, None, None, None, "new in the lake") for p in fresh))
+    log.append(run, at, "split", ((s.created, s.parent, None, None, "evidence holds the parts apart") for s in changes.splits))
+    log.append(
+        run, at, "merge", ((m.survivor, m.retired, None, None, persons.causes.get(m.retired, "moved")) for m in changes.merges)
+    )
+
+    changed = np.flatnonzero(persons.earlier < 0).tolist()
+    moved = [node for node, _ in changes.moved]
+    numbers = sorted({*changed, *moved}) if moved else changed
+    owner = persons.ids.take(pa.array(numbers, pa.int64())).to_pylist()
+    log.put_members(run, (kinds[n] for n in numbers), (ids[n] for n in numbers), owner)
+    person_of = dict(zip(numbers, owner, strict=True)) if moved or changes.joined else {}
+    log.append(run, at, "join", ((person_of[n], None, kinds[n], ids[n], "new in the lake") for n in changes.joined))
+    log.append(run, at, "move", ((person_of[n], old, kinds[n], ids[n], "merge or split") for n, old in changes.moved))
+
+    log.append(run, at, "leave", ((person, None, kind, id_, "no longer in the lake") for kind, id_, person in persons.gone))
+    log.remove_members((kind, id_) for kind, id_, _ in persons.gone)
+    log.append(run, at, "retire", ((p, None, None, None, "no members left") for p in changes.emptied))
+    for merge in changes.merges:
+        log.retire(run, merge.retired, merge.survivor)
+    for person_id in changes.emptied:
+        log.retire(run, person_id, None)
+    log.build_indexes()
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def _earlier(
+    connection: duckdb.DuckDBPyConnection, log: IdentityLog, nodes: int
+) -> tuple[Integers, list[str], list[tuple[str, str, str]]]:
+    """Per node the index of its earlier person, -1 for none; those persons, sorted; members that are gone."""
+    kinds, ids, persons = log.members()
+    earlier = np.full(nodes, -1, np.int64)
+    if not kinds:
+        return earlier, [], []
+    text = pa.string()
+    members = pa.table({"kind": pa.array(kinds, text), "id": pa.array(ids, text), "person_id": pa.array(persons, text)})
+    connection.register("earlier_members", members)
+    found = connection.sql(
+        "SELECT number, kind, id, person_id FROM earlier_members LEFT JOIN subjects USING (kind, id) ORDER BY kind, id"
+    ).to_arrow_table()
+    connection.unregister("earlier_members")
+    earlier_ids = sorted(set(persons))
+    there = found.filter(pc.is_valid(found["number"]))
+    code = pc.index_in(there["person_id"], pa.array(earlier_ids, text))
+    earlier[there["number"].to_numpy()] = code.to_numpy()
+    gone = found.filter(pc.is_null(found["number"]))
+    return earlier, earlier_ids, [(r["kind"], r["id"], r["person_id"]) for r in gone.to_pylist()]
+
+
+def _causes(
+    connection: duckdb.DuckDBPyConnection, changes: Changes, anchor: Integers, earlier: Integers, earlier_ids: list[str]
+) -> dict[str, str]:
+    """Rule of the strongest evidence between a merged person's members and the others of its cluster."""
+    if not changes.merges:
+        return {}
+    merging = np.isin(anchor, anchor[[node for node, _ in changes.moved]])
+    nodes = np.flatnonzero(merging)
+    connection.register("merging", pa.table({"number": nodes, "root": anchor[nodes], "person": earlier[nodes]}))
+    rows = connection.sql(
+        """
+        WITH ends AS (
+            SELECT left_number AS a, right_number AS b, method, weight FROM evidence
+            UNION ALL SELECT right_number, left_number, method, weight FROM evidence
+        )
+        SELECT x.person, arg_max(method, (weight, method)) FROM ends JOIN merging x ON x.number = a JOIN merging y ON y.number = b
+        WHERE x.root = y.root AND x.person <> y.person AND x.person >= 0 AND weight > 0 GROUP BY x.person
+        """
+    ).fetchall()
+    connection.unregister("merging")
+    return {earlier_ids[person]: method for person, method in rows}
