@@ -24,9 +24,10 @@ class Settings(BaseSettings):
     )
     control_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the control store; SQLite in the home by default")
     key: SecretStr | None = Field(None, description="hashing key, 64 hexadecimal digits; made in the home at first use by default")
-    legal_basis: Literal["consent", "legitimate_interest", "contract"] = Field(
+    legal_basis: str = Field(
         "consent",
-        description="basis for people without any consent record: `consent` releases nobody without one; a refusal beats any basis",
+        description="basis for people without any consent record: `consent` releases nobody without one; "
+        "or contract, legal_obligation, vital_interests, public_interest, legitimate_interests; a refusal beats each",
     )
     engine: Literal["duckdb"] = Field("duckdb", description="compute engine")
     host: str = Field("127.0.0.1", description="address that `tessera serve` listens on")

@@ -13,7 +13,7 @@ from functools import cached_property
 import duckdb
 
 from api.settings import Settings
-from graph.control import Control
+from graph.control import Control, sqlite_url
 from graph.home import Home
 from graph.lake import Lake
 from graph.store import open_store
@@ -72,7 +72,7 @@ class Workspace:
     def control(self) -> Iterator[Control]:
         """The control store."""
         given = self.settings.control_url
-        opened = Control.open(self.home, given.get_secret_value() if given is not None else None)
+        opened = Control(given.get_secret_value() if given is not None else sqlite_url(self.home.control))
         try:
             yield opened
         finally:

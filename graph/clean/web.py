@@ -21,8 +21,8 @@ __all__ = ["IPV4", "SIMPLE_URL", "canonical_url", "network"]
 
 SIMPLE_URL = r"^https?://[a-z0-9.-]+\.[a-z]{2,24}/[A-Za-z0-9/_.~-]*$"
 """URLs that are canonical already (RE2 syntax): the fast way for columns."""
-IPV4 = r"^([1-9]|[1-9]\d|1[013-9]\d|12[0-689]|2[0-4]\d|25[0-4])(\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])){3}$"
-"""IPv4 addresses that are canonical and neither unspecified, loopback (127.…) nor broadcast (RE2 syntax)."""
+IPV4 = r"^([1-9]|[1-9]\d|1[013-9]\d|12[0-689]|2[01]\d|22[0-3])(\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])){3}$"
+"""IPv4 addresses that are canonical and neither unspecified, loopback nor multicast (RE2 syntax)."""
 _TRACKING = re.compile(
     r"utm_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|msclkid|yclid|ttclid|twclid|igshid|mc_cid|mc_eid|_ga|_gl|_hsenc|_hsmi"
     r"|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid",
