@@ -17,11 +17,11 @@ RUN uv pip install --python /opt/tessera/bin/python --no-cache --no-deps .
 FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home tessera && install --directory --owner tessera --group tessera --mode 0700 /var/lib/tessera
 COPY --from=build /opt/tessera /opt/tessera
-ENV PATH=/opt/tessera/bin:$PATH PYTHONUNBUFFERED=1 TESSERA_HOME=/var/lib/tessera
+ENV PATH=/opt/tessera/bin:$PATH PYTHONUNBUFFERED=1 TESSERA_HOME=/var/lib/tessera TESSERA_HOST=0.0.0.0
 USER tessera
 WORKDIR /var/lib/tessera
 VOLUME /var/lib/tessera
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["tessera", "serve", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["tessera", "serve"]

@@ -103,7 +103,7 @@ def read_table(path: Path) -> pa.Table:
             else "read_json(?, format = 'newline_delimited')"
         )
         with duckdb.connect() as connection:
-            return connection.execute(f"SELECT * FROM {reader}", [str(path)]).to_arrow_table()
+            return connection.sql(f"SELECT * FROM {reader}", params=[str(path)]).to_arrow_table()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, pa.ArrowInvalid, duckdb.Error) as error:

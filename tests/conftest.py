@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,7 +17,7 @@ from graph.store import server
 from graph.store.server import ServerStatus
 from graph.store.server.docker import engine
 
-_NEO4J_FIXTURES = {"neo4j_server", "neo4j_url", "empty_neo4j"}
+_NEO4J_FIXTURES = {"neo4j_possible", "neo4j_home", "neo4j_server", "neo4j_url", "empty_neo4j"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,14 +35,20 @@ def neo4j_possible() -> None:
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(neo4j_possible: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerStatus]:
-    """A running server: `.url` (with user and password), `.browser`, `.pid`."""
+def neo4j_home(neo4j_possible: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The home whose server runs: for tests of the server itself. Its server has ended when this is torn down."""
     home = Home.open(tmp_path_factory.mktemp("neo4j-home"))
     try:
-        yield server.start(home, ports_free=True)
+        yield home
     finally:
         server.stop(home)
         shutil.rmtree(home.path)
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(neo4j_home: Home) -> ServerStatus:
+    """A running server: `.url` (with user and password), `.browser`, `.pid`."""
+    return server.start(neo4j_home, ports_free=True, short_lived=True)
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +63,9 @@ def empty_neo4j(neo4j_url: str) -> str:
     """URL of the running server, without data, constraints and indexes."""
     import neo4j
 
-    scheme, rest = neo4j_url.split("://")
-    credentials, address = rest.rsplit("@", 1)
-    user, password = credentials.split(":", 1)
-    with neo4j.GraphDatabase.driver(f"{scheme}://{address}", auth=(user, password)) as driver, driver.session() as session:
+    parts = urlsplit(neo4j_url)
+    address, secret = f"{parts.scheme}://{parts.hostname}:{parts.port}", (parts.username, parts.password)
+    with neo4j.GraphDatabase.driver(address, auth=secret) as driver, driver.session() as session:
         session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
         for row in session.run("SHOW CONSTRAINTS YIELD name").data():
             session.run(f"DROP CONSTRAINT `{row['name']}`").consume()

@@ -92,9 +92,9 @@ class RulePeople:
         view, key, kind, column = _ATTRIBUTES[attribute]
         with self._connect() as connection:
             connection.register("members", self._members)
-            found = connection.execute(
+            found = connection.sql(
                 f'SELECT DISTINCT person_id FROM {view} JOIN members ON id = {key} AND members.kind = ? WHERE {view}."{column}" IN '
                 "(SELECT unnest(?))",
-                [kind, list(values)],
+                params=[kind, list(values)],
             ).to_arrow_table()
         return found["person_id"].combine_chunks().cast(pa.string())

@@ -11,7 +11,7 @@ from api.http.errors import not_found
 from api.http.resources import Resources
 from graph.privacy import Caller, Denied, Released
 
-__all__ = ["caller_of", "released"]
+__all__ = ["caller_of", "passed", "released"]
 
 T = TypeVar("T")
 
@@ -21,9 +21,14 @@ def caller_of(principal: Principal) -> Caller:
     return Caller(principal.tenant, principal.key_id)
 
 
-def released(opened: Resources, answer: Released[T] | Denied) -> T:
-    """What the gate released. Raises the 404 for what it denied."""
+def passed(opened: Resources, answer: Released[T] | Denied) -> Released[T]:
+    """What the gate released, for a writer. Raises the 404 for what it denied."""
     if isinstance(answer, Denied):
         opened.metrics.denied.labels(answer.reason.value).inc()
         raise not_found()
-    return answer.value
+    return answer
+
+
+def released(opened: Resources, answer: Released[T] | Denied) -> T:
+    """The value that the gate released. Raises the 404 for what it denied."""
+    return passed(opened, answer).value

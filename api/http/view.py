@@ -60,7 +60,7 @@ def open_view(workspace: Workspace, control: Control) -> View:
     state = current_state(workspace)
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
-    interests = InterestIndex.open(workspace.home, state.model)
+    interests = open_interests(workspace.home, state.model)
     with workspace.connection() as connection:
         consents = Consents(
             connection,

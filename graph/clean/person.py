@@ -28,8 +28,9 @@ _YEAR_FIRST = re.compile(r"(\d{4})([-/.\s]?)(\d{1,2})\2(\d{1,2})(?:[T ].*)?", re
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.\s])(\d{1,2})\2(\d{4})")
 _NAMED_MONTH = re.compile(r"(?=.*[A-Za-z]{3})(?=.*\b\d{4}\b)[\w\s,.\-]{8,30}")
 _ALIASES = (
-    "uk:GB united kingdom:GB great britain:GB england:GB scotland:GB wales:GB northern ireland:GB usa:US united states of america:US "
-    "u.s.:US u.s.a.:US america:US deutschland:DE south korea:KR republic of korea:KR korea, south:KR north korea:KP russia:RU "
+    "uk:GB united kingdom:GB great britain:GB england:GB scotland:GB wales:GB northern ireland:GB usa:US "
+    "united states of america:US u.s.:US u.s.a.:US america:US deutschland:DE "
+    "south korea:KR republic of korea:KR korea, south:KR north korea:KP russia:RU "
     "russian federation:RU czech republic:CZ holland:NL the netherlands:NL viet nam:VN ivory coast:CI macedonia:MK burma:MM "
     "myanmar:MM turkey:TR türkiye:TR españa:ES österreich:AT schweiz:CH suisse:CH italia:IT brasil:BR méxico:MX 中国:CN 日本:JP"
 )

@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 __all__ = ["MAX_ID_BYTES", "NULL_LIKE", "as_text", "free_text", "ids", "json_text", "tags", "words"]
 
 MAX_ID_BYTES = 1024
-NULL_LIKE = frozenset(
-    "null none nil n/a na #n/a n.a. nan <na> undefined unknown missing (null) (none) (not set) - -- . ? [] {} \\n".split(" ")
-    + ["not set", "(not", "not available"]
-) - {"(not"}
+_NULLS = (
+    r"null,none,nil,n/a,na,#n/a,n.a.,nan,<na>,undefined,unknown,missing,(null),(none),(not set),"
+    r"not set,not available,-,--,.,?,[],{},\n"
+)
+NULL_LIKE = frozenset(_NULLS.split(","))
+"""Texts that mean nothing, in lower case."""
 _NULL_LIKE = pa.array(sorted(NULL_LIKE))
 _ZERO_ID = r"^(0{7,}|0{8}-0{4}-0{4}-0{4}-0{12})$"
 _DAMAGED = r"[\x00-\x1f\x7f\x{FFFD}]"

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.clean.distinct import Memo
+from graph.clean.sql import query
 from graph.clean.text import as_text
 from graph.clean.zones import offset_minutes
 
@@ -22,7 +23,7 @@ __all__ = ["TIME", "Times", "iso"]
 
 TIME = pa.timestamp("us", tz="UTC")
 _STRICT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
-_ZONED = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(?P<zone>Z|[+-]\d{2}(:?\d{2})?)$"
+_ZONED = r":\d{2}(?:\.\d+)?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)$"
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2101, 1, 1, tzinfo=UTC)
 _UNIX = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
@@ -82,11 +83,7 @@ class Times:
             rare = self._iso.column(pc.if_else(strict, pa.scalar(None, pa.string()), values))
             values = pc.if_else(strict, values, rare)
         written = pc.struct_field(pc.extract_regex(values, _ZONED), "zone")
-        table = pa.table({"written": values})
-        self._connection.register("times", table)
-        parsed = self._connection.execute("SELECT TRY_CAST(written AS TIMESTAMPTZ) AS at FROM times").to_arrow_table()
-        self._connection.unregister("times")
-        instants = _combined(parsed["at"]).cast(TIME)
+        instants = query(self._connection, "SELECT TRY_CAST(written AS TIMESTAMPTZ) FROM given", written=values).cast(TIME)
         offset = pc.if_else(pc.match_substring_regex(written, r"^(Z|[+-]00(:?00)?)$"), pa.scalar(None, pa.string()), written)
         return Parsed(_plausible(self._localise(instants, pc.is_null(written), zones)), _full_offset(offset))
 
@@ -101,14 +98,16 @@ class Times:
         if not pc.any(local).as_py():
             return instants
         minutes = Memo(offset_minutes).column(zones, pa.int64())
-        table = pa.table({"at": instants, "zone": zones, "minutes": minutes, "local": local})
-        self._connection.register("naive", table)
-        moved = self._connection.execute(
-            "SELECT CASE WHEN NOT local THEN at WHEN minutes IS NOT NULL THEN at - to_minutes(minutes) "
-            "ELSE timezone(zone, timezone('UTC', at)) END AS at FROM naive"
-        ).to_arrow_table()
-        self._connection.unregister("naive")
-        return _combined(moved["at"]).cast(TIME)
+        moved = query(
+            self._connection,
+            "SELECT CASE WHEN NOT is_local THEN instant WHEN minutes IS NOT NULL THEN instant - to_minutes(minutes) "
+            "ELSE timezone(zone, timezone('UTC', instant)) END FROM given",
+            instant=instants,
+            zone=zones,
+            minutes=minutes,
+            is_local=local,
+        )
+        return moved.cast(TIME)
 
 
 def _microseconds(values: pa.Array) -> pa.Array:
@@ -131,7 +130,3 @@ def _full_offset(offset: pa.Array) -> pa.Array:
     if offset.null_count == len(offset):
         return offset
     return pc.replace_substring_regex(offset, r"^([+-]\d\d):?(\d\d)?$", r"\1:\2").cast(pa.string())
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

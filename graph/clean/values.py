@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graph.clean.sql import query
 from graph.clean.text import NULL_LIKE, as_text
 
 __all__ = ["bcp47", "categories", "currency", "json_values", "lists", "numbers", "purposes", "truth"]
@@ -17,14 +18,15 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _TRUE = pa.array(["1", "true", "t", "yes", "y", "on", "1.0"])
 _FALSE = pa.array(["0", "false", "f", "no", "n", "off", "0.0"])
 # ISO 4217, active codes.
-_CURRENCIES = frozenset(
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW "
-    "CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK "
-    "HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK "
-    "MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD "
-    "SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS "
-    "VED VES VND VUV WST XAF XAG XAU XCD XCG XDR XOF XPF XPT YER ZAR ZMW ZWG ZWL".split()
-)
+_CODES = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
+CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK
+HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK
+MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD
+SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS
+VED VES VND VUV WST XAF XAG XAU XCD XCG XDR XOF XPF XPT YER ZAR ZMW ZWG ZWL
+"""
+_CURRENCIES = frozenset(_CODES.split())
 _SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₩": "KRW", "US$": "USD"}
 
 
@@ -73,17 +75,18 @@ def bcp47(text: str) -> str | None:
     return "-".join([first.lower(), *(p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p.lower() for p in rest)])
 
 
-def lists(values: pa.Array) -> pa.Array | None:
-    """A list column as lists of text without nulls, blanks and repetitions, null when empty; None for other columns."""
+def lists(values: pa.Array, *, empty: bool = False) -> pa.Array | None:
+    """A list column as lists of text without nulls, blanks and repetitions; None for other columns.
+
+    An empty list is null, unless `empty` says that it means something.
+    """
     if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)):
         return None
-    rows = [None if v is None else list(dict.fromkeys(x for x in v if x and x.strip())) or None for v in _text_lists(values)]
-    return pa.array(rows, pa.list_(pa.string()))
+    kept = [None if v is None else list(dict.fromkeys(x for x in v if x and x.strip())) for v in _text_lists(values)]
+    return pa.array(kept if empty else [v or None for v in kept], pa.list_(pa.string()))
 
 
 def _text_lists(values: pa.Array) -> list[list[str] | None]:
-    if pa.types.is_string(values.type.value_type):
-        return values.to_pylist()
     offsets = pc.list_value_length(values).to_pylist()
     flat = iter(as_text(values.flatten()).to_pylist())
     return [None if n is None else [next(flat) for _ in range(n)] for n in offsets]
@@ -91,15 +94,15 @@ def _text_lists(values: pa.Array) -> list[list[str] | None]:
 
 def categories(text: str) -> list[str] | None:
     """Tags of a content, from JSON or separated by `|`."""
-    return _split(text, r"\|")
+    return _split(text, r"\|") or None
 
 
 def purposes(text: str) -> list[str] | None:
-    """Purposes of a consent, from JSON or separated by `|`, comma or space."""
-    return _split(text, r"[|,;\s]")
+    """Purposes of a consent, from JSON or separated by `|`, comma or space. "none" and "[]" are consent to nothing: empty."""
+    return _split(text, r"[|,;\s]") if text.strip() else None
 
 
-def _split(text: str, separator: str) -> list[str] | None:
+def _split(text: str, separator: str) -> list[str]:
     pieces: list[str] | None = None
     if text.lstrip().startswith("["):
         try:
@@ -108,8 +111,7 @@ def _split(text: str, separator: str) -> list[str] | None:
             pieces = None
     if pieces is None:
         pieces = [p.strip() for p in re.split(separator, text)]
-    kept = [p for p in dict.fromkeys(pieces) if p.strip() and p.strip().lower() not in NULL_LIKE]
-    return kept or None
+    return [p for p in dict.fromkeys(pieces) if p.strip() and p.strip().lower() not in NULL_LIKE]
 
 
 def json_values(values: pa.Array, connection: duckdb.DuckDBPyConnection) -> pa.Array:
@@ -117,7 +119,5 @@ def json_values(values: pa.Array, connection: duckdb.DuckDBPyConnection) -> pa.A
     text = as_text(values)
     if pa.types.is_nested(values.type) or text.null_count == len(text):
         return text
-    connection.register("documents", pa.table({"document": text}))
-    valid = connection.execute("SELECT json_valid(document) AS valid FROM documents").to_arrow_table()["valid"]
-    connection.unregister("documents")
-    return pc.if_else(valid.combine_chunks(), text, pa.scalar(None, pa.string()))
+    valid = query(connection, "SELECT json_valid(document) FROM given", document=text)
+    return pc.if_else(valid, text, pa.scalar(None, pa.string()))

@@ -7,18 +7,21 @@ Members are an Arrow table: person_id, and optionally score (null for rule audie
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, select
 
+from graph.audiences import AUDIENCES, MEMBER_OF
+from graph.audiences import Audiences as Tables
 from graph.control.engine import Database
-from graph.control.models import AudienceMemberRow, AudienceRow
+from graph.control.models import AudienceChunkRow, AudienceRow
 from graph.errors import InputError
 
 __all__ = ["MEMBERS", "Audience", "AudienceKind", "Audiences"]
@@ -99,35 +102,51 @@ class Audiences:
             if row is None:
                 raise InputError(f"no audience {audience_id}; list them with `tessera audience list`")
             version = row.version + 1
-            connection = session.connection()
-            for chunk in _rows(audience_id, version, members):
-                connection.execute(insert(AudienceMemberRow), chunk)
+            for start in range(0, len(people), _CHUNK):
+                session.add(_chunk(audience_id, version, start, members.slice(start, _CHUNK)))
+                session.flush()
             session.execute(
-                delete(AudienceMemberRow).where(AudienceMemberRow.audience_id == audience_id, AudienceMemberRow.version < version)
+                delete(AudienceChunkRow).where(AudienceChunkRow.audience_id == audience_id, AudienceChunkRow.version < version)
             )
             row.version, row.size, row.updated_at = version, len(people), now
             return _audience(row)
 
     def members(self, audience_id: str, *, offset: int = 0, limit: int | None = None) -> pa.Table:
         """Members of the current version in rank order, after `MEMBERS`; empty for an audience that is unknown or has none."""
-        query = (
-            select(AudienceMemberRow.person_id, AudienceMemberRow.rank, AudienceMemberRow.score)
-            .join(AudienceRow, AudienceRow.audience_id == AudienceMemberRow.audience_id)
-            .where(AudienceMemberRow.audience_id == audience_id, AudienceMemberRow.version == AudienceRow.version)
-            .where(AudienceMemberRow.rank > offset)
-            .order_by(AudienceMemberRow.rank)
-            .limit(limit)
+        last = None if limit is None else offset + limit
+        query = _current().where(AudienceChunkRow.audience_id == audience_id, AudienceChunkRow.last_rank > offset)
+        if last is not None:
+            query = query.where(AudienceChunkRow.first_rank <= last)
+        with self._database.reading() as session:
+            chunks = [_members(row) for row in session.scalars(query)]
+        table = pa.concat_tables([MEMBERS.empty_table(), *chunks])
+        before = offset - int(chunks[0]["rank"][0].as_py()) + 1 if chunks else 0
+        return table.slice(max(before, 0), limit)
+
+    def tables(self) -> Tables:
+        """Every audience that has been filled, of all tenants, with its members: what the identity graph shows."""
+        filled = (
+            select(AudienceRow.audience_id, AudienceRow.name, AudienceRow.kind, AudienceRow.size, AudienceRow.version)
+            .where(AudienceRow.version > 0)
+            .order_by(AudienceRow.audience_id)
         )
         with self._database.reading() as session:
-            rows = session.connection().execute(query).all()
-        columns = list(zip(*rows, strict=True)) or [(), (), ()]
-        return pa.table([pa.array(c, f.type) for c, f in zip(columns, MEMBERS, strict=True)], schema=MEMBERS)
+            audiences = [dict(row) for row in session.execute(filled).mappings()]
+            member_of = [
+                pa.table({"person_id": part["person_id"], "audience_id": pa.repeat(audience_id, part.num_rows)})
+                for audience_id, part in ((row.audience_id, _members(row)) for row in session.scalars(_current()))
+            ]
+        return Tables(pa.Table.from_pylist(audiences, schema=AUDIENCES), pa.concat_tables([MEMBER_OF.empty_table(), *member_of]))
 
     def of_person(self, person_id: str) -> list[str]:
-        """Ids of the audiences that a person is in."""
-        query = select(AudienceMemberRow.audience_id).where(AudienceMemberRow.person_id == person_id).distinct()
+        """Ids of the audiences that a person is in. Reads the members of all."""
         with self._database.reading() as session:
-            return sorted(session.scalars(query))
+            found = {
+                row.audience_id
+                for row in session.scalars(_current())
+                if pc.any(pc.equal(_members(row)["person_id"], person_id)).as_py()
+            }
+        return sorted(found)
 
     def delete(self, audience_id: str, tenant_id: str) -> bool:
         """Delete the tenant's audience with its members; False when there is none."""
@@ -135,20 +154,41 @@ class Audiences:
             row = session.get(AudienceRow, audience_id)
             if row is None or row.tenant_id != tenant_id:
                 return False
-            session.execute(delete(AudienceMemberRow).where(AudienceMemberRow.audience_id == audience_id))
+            session.execute(delete(AudienceChunkRow).where(AudienceChunkRow.audience_id == audience_id))
             session.delete(row)
             return True
 
 
-def _rows(audience_id: str, version: int, members: pa.Table) -> Iterator[list[dict[str, Any]]]:
-    scored = "score" in members.column_names
-    for start in range(0, members.num_rows, _CHUNK):
-        part = members.slice(start, _CHUNK)
-        scores = part["score"].to_pylist() if scored else [None] * part.num_rows
-        yield [
-            {"audience_id": audience_id, "version": version, "rank": start + i, "person_id": person, "score": score}
-            for i, (person, score) in enumerate(zip(part["person_id"].to_pylist(), scores, strict=True), start=1)
-        ]
+def _current() -> Select[AudienceChunkRow]:
+    """Chunks of the current versions, in the order of audience and rank."""
+    return (
+        select(AudienceChunkRow)
+        .join(AudienceRow, AudienceRow.audience_id == AudienceChunkRow.audience_id)
+        .where(AudienceChunkRow.version == AudienceRow.version)
+        .order_by(AudienceChunkRow.audience_id, AudienceChunkRow.first_rank)
+        .execution_options(yield_per=1)
+    )
+
+
+def _chunk(audience_id: str, version: int, start: int, part: pa.Table) -> AudienceChunkRow:
+    scores = part["score"].cast(pa.float64()) if "score" in part.column_names else pa.nulls(part.num_rows, pa.float64())
+    table = pa.table({"person_id": part["person_id"].cast(pa.string()), "score": scores})
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return AudienceChunkRow(
+        audience_id=audience_id,
+        version=version,
+        first_rank=start + 1,
+        last_rank=start + part.num_rows,
+        members=out.getvalue().to_pybytes(),
+    )
+
+
+def _members(row: AudienceChunkRow) -> pa.Table:
+    table = pa.ipc.open_stream(row.members).read_all()
+    ranks = np.arange(row.first_rank, row.last_rank + 1, dtype=np.int64)
+    return pa.table([table["person_id"], pa.array(ranks), table["score"]], schema=MEMBERS)
 
 
 def _audience(row: AudienceRow) -> Audience:

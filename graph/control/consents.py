@@ -38,10 +38,12 @@ class ConsentLog:
         self._database = database
 
     def append(self, records: Sequence[ConsentRecord], *, now: datetime) -> int:
-        """Add records, all or none; gives the sequence number of the last. Raises InputError for an unknown subject kind."""
+        """Add records, all or none; gives the sequence number of the last. Raises InputError for an unknown subject kind or a time without zone."""
         for record in records:
             if record.subject_kind not in ("device", "account") or not record.subject_id:
                 raise InputError("a consent record needs a subject kind of device or account, and a subject id")
+            if record.at.tzinfo is None:
+                raise InputError("the time of a consent record needs its zone, such as 2026-06-01T12:00:00Z")
         with self._database.writing() as session:
             for record in records:
                 session.add(

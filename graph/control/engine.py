@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from graph.control.models import SCHEMA_VERSION, Base, SchemaVersionRow
@@ -85,13 +85,13 @@ class Database:
         except OperationalError as error:
             raise self._translated(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or type(error) is DatabaseError:
                 raise self._translated(error) from error
             raise
 
     def _make_engine(self) -> Engine:
         if self._url.get_backend_name() != "sqlite":
-            return create_engine(self._url, pool_pre_ping=True)
+            return create_engine(self._url, pool_pre_ping=True, hide_parameters=True)
         file = self._file()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,11 @@ class Database:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise HomeNotWritable(file.parent, error.strerror or str(error)) from error
-        engine = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+        engine = create_engine(
+            self._url,
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+            hide_parameters=True,  # parameters hold ids of people, and an error's text may be logged
+        )
 
         @event.listens_for(engine, "connect")
         def _configure(connection: Any, _record: Any) -> None:
@@ -148,5 +152,7 @@ class Database:
         if self._url.get_backend_name() == "sqlite":
             if "locked" in reason or "busy" in reason:
                 return ControlUnavailable(self.address, "another process has been writing for too long")
+            if not isinstance(error, OperationalError):
+                return HomeError(f"{self._file()}: {reason}; restore it from a backup, or use another TESSERA_CONTROL_URL")
             return HomeNotWritable(self._file().parent, reason)
         return ControlUnavailable(self.address, type(error.orig).__name__)  # the driver's text may hold the user's name

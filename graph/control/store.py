@@ -18,6 +18,7 @@ from graph.control.engine import Database
 from graph.control.exports import Exports
 from graph.control.keys import ApiKeys
 from graph.control.tenants import Tenants
+from graph.home import Home
 
 __all__ = ["Control", "sqlite_url"]
 
@@ -43,6 +44,11 @@ class Control:
         self.consents = ConsentLog(self._database)
         self.exports = Exports(self._database)
         self.audit = AuditLog(self._database)
+
+    @classmethod
+    def open(cls, home: Home, url: str | None = None) -> Self:
+        """The store of a home: at `url`, else its own SQLite file."""
+        return cls(url or sqlite_url(home.control))
 
     @property
     def address(self) -> str:

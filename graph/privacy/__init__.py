@@ -2,8 +2,18 @@
 
 from graph.privacy.consent import Consents, ConsentState
 from graph.privacy.gate import OPERATOR, Caller, Gate
-from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, Subgraph, SubgraphEdge, SubgraphLevel, SubgraphNode
+from graph.privacy.payloads import (
+    Aggregate,
+    AudienceRows,
+    OperatorTable,
+    QueryRows,
+    Subgraph,
+    SubgraphEdge,
+    SubgraphLevel,
+    SubgraphNode,
+)
 from graph.privacy.purposes import LegalBasis, Purpose, Use, legal_basis, purpose_of
+from graph.privacy.query_rows import Column
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released
 from graph.privacy.settings import GateSettings
 
@@ -12,6 +22,7 @@ __all__ = [
     "Aggregate",
     "AudienceRows",
     "Caller",
+    "Column",
     "ConsentState",
     "Consents",
     "DenialReason",
@@ -21,6 +32,7 @@ __all__ = [
     "LegalBasis",
     "OperatorTable",
     "Purpose",
+    "QueryRows",
     "ReleaseClass",
     "Released",
     "Subgraph",

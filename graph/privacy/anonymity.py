@@ -1,8 +1,8 @@
 """The row-level subgraph: every person's star, generalised until at least k people have the same one, or left out.
 
-k-anonymity (Samarati and Sweeney 1998) over the whole star, since structure identifies as well as attributes do; local recoding:
-each person keeps the most detailed of the rungs below that k people share. There is no relationship between two people in it, so that
-a planted pattern of people cannot be found again. Tags are nodes that many people point at.
+k-anonymity (Samarati and Sweeney 1998) over the whole star, since structure identifies as well as attributes do; local
+recoding: each person keeps the most detailed of the rungs below that k people share. There is no relationship between two
+people in it, so that a planted pattern of people cannot be found again. Tags are nodes that many people point at.
 """
 
 from __future__ import annotations

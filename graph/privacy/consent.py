@@ -73,12 +73,11 @@ class Consents:
         self._clock = clock
         self._legal_basis = legal_basis
         self._lock = Lock()
-        people = members.select(["person_id", "class"]).group_by("person_id").aggregate([("class", "min"), ("class", "max")])
+        self._records = RecordStore(connection, members)
+        people = self._records.people()
         self._people: pa.Array = people["person_id"].combine_chunks()
         self._position = {p: i for i, p in enumerate(self._people.to_pylist())}
-        one = pc.and_(pc.equal(people["class_min"], "person"), pc.equal(people["class_max"], "person"))
-        self._individual: Mask = np.append(pc.fill_null(one, False).to_numpy(zero_copy_only=False), False)
-        self._records = RecordStore(connection, members, self._people)
+        self._individual: Mask = np.append(people["individual"].to_numpy(), False)
         size = len(self._people) + 1  # the last row is nobody's: where people who are not there are looked up
         self._folded = self._fold(_Folded(-1, np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.bool_)))
 
@@ -98,6 +97,21 @@ class Consents:
         permitted = folded.permitted[at] != 0 if purpose is None else (folded.permitted[at] >> purpose) & 1 == 1
         mask: Mask = there & folded.known[at] & ~permitted
         return mask
+
+    def releasable(self, person_ids: PersonIds, purpose: Purpose) -> NDArray[np.int64]:
+        """Places in `people` of those who permit the purpose and are one human being each; everybody once, in that order."""
+        folded = self._current()
+        at, _ = self._locate(person_ids)
+        asked = np.zeros(len(self._people) + 1, dtype=np.bool_)
+        asked[at] = True
+        permitted = (folded.permitted >> purpose) & 1 == 1
+        allowed = np.where(folded.known, permitted, self._legal_basis is not None)
+        return np.flatnonzero((asked & allowed & self._individual)[:-1])
+
+    @property
+    def people(self) -> pa.Array:
+        """Everybody's person id."""
+        return self._people
 
     def individuals(self, person_ids: PersonIds) -> Mask:
         """True for each person who is one human being, as far as is known: no shared device, no bot."""

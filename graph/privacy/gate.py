@@ -6,21 +6,23 @@ differences are those of the people who are left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from graph.control import AuditEntry, Control, Export, ExportRequest
 from graph.privacy.anonymity import anonymous, person_graph
 from graph.privacy.classes import class_graph
 from graph.privacy.consent import Consents, PersonIds
-from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, Subgraph, SubgraphLevel
+from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, QueryRows, Subgraph, SubgraphLevel
 from graph.privacy.pseudonyms import member_hashes, pseudonyms
 from graph.privacy.purposes import Use, purpose_of
+from graph.privacy.query_rows import Column, people_named, shown
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released, _release
 from graph.privacy.sensitive import is_sensitive
 from graph.privacy.settings import GateSettings
@@ -64,6 +66,7 @@ class Gate:
         self._sensitive = sensitive
         self._clock = clock
         self._settings = settings
+        self._hashes: NDArray[np.uint64] | None = None
 
     @property
     def consents(self) -> Consents:
@@ -119,7 +122,7 @@ class Gate:
         export = self._register(people, "row_list", audience_id, recipient, caller, use)
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, audience_id)
-        rows = pseudonyms(people, export.pseudonym_key)
+        rows = pseudonyms(self._consents.people.take(people), export.pseudonym_key)
         page = rows.slice(offset, limit)
         self._write(caller, action, "released", subject=export.export_id, rows=len(page))
         return _release(
@@ -160,41 +163,54 @@ class Gate:
         people = self._releasable(person_ids, use)
         by_class = level is SubgraphLevel.CLASS
         least = self._settings.minimum_rows if by_class else self._settings.minimum_file_rows
-        told = stars(snapshot, people, self._sensitive) if len(people) >= least else []
-        hidden = told if by_class else anonymous(told, self._settings.k)
-        if not hidden:
+        told = stars(snapshot, self._consents.people.take(people), self._sensitive) if len(people) >= least else []
+        rows = [] if by_class else anonymous(told, self._settings.k)
+        shown = len(told) if by_class else len(rows)
+        if not shown:
             return self._deny(
                 caller, action, DenialReason.TOO_FEW, f"fewer than {least} people, or nothing k of them share", name
             )
         export = self._register(people, f"subgraph {level}", name, recipient, caller, use, digest(told, self._key))
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, name)
-        self._write(caller, action, "released", subject=export.export_id, rows=len(hidden))
+        self._write(caller, action, "released", subject=export.export_id, rows=shown)
         if by_class:
             return _release(class_graph(told, k=self._settings.k, step=self._settings.count_step), ReleaseClass.AGGREGATE)
-        return _release(person_graph(hidden, export.pseudonym_key, self._settings.k), ReleaseClass.ROW_LIST)
+        return _release(person_graph(rows, export.pseudonym_key, self._settings.k), ReleaseClass.ROW_LIST)
+
+    def query(
+        self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column], *, name: str, caller: Caller, use: Use
+    ) -> Released[QueryRows] | Denied:
+        """Rows of a named query: about one person who permits the use, or about nobody. Rows that name several people are a
+        list: they leave as an audience or not at all. `columns` says what each column holds; others are dropped."""
+        action = f"query {name}"
+        named = people_named(rows, columns, self._consents)
+        if len(named) > 1:
+            return self._deny(caller, action, DenialReason.SEVERAL_PEOPLE, "its rows name several people")
+        for person in named:
+            if person is None or not self._consents.present([person])[0]:
+                return self._deny(caller, action, DenialReason.ABSENT, "no such person")
+            if not self._consents.allowed([person], purpose_of(use))[0]:
+                return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
+        kept = shown(rows, columns, self._settings.minimum_count, self._settings.count_step)
+        self._write(caller, action, "released", rows=len(kept))
+        return _release(QueryRows(name, kept), ReleaseClass.SUBJECT_LOOKUP if named else ReleaseClass.AGGREGATE)
 
     def _rounded(self, count: int) -> int | None:
         return None if count < self._settings.minimum_count else count - count % self._settings.count_step
 
-    def _releasable(self, person_ids: PersonIds, use: Use) -> pa.Array:
-        """Distinct people who permit the use and are one human being each."""
-        ids = person_ids if isinstance(person_ids, (pa.Array, pa.ChunkedArray)) else pa.array(person_ids, pa.string())
-        ids = pc.unique(ids)
-        return ids.filter(pa.array(self._consents.allowed(ids, purpose_of(use)) & self._consents.individuals(ids)))
+    def _releasable(self, person_ids: PersonIds, use: Use) -> NDArray[np.int64]:
+        """Distinct people who permit the use and are one human being each, by their place in `Consents.people`."""
+        return self._consents.releasable(person_ids, purpose_of(use))
 
     def _register(
-        self, people: pa.Array, kind: str, subject: str, recipient: str, caller: Caller, use: Use, content: str = ""
+        self, people: NDArray[np.int64], kind: str, subject: str, recipient: str, caller: Caller, use: Use, content: str = ""
     ) -> Export | Denied:
-        request = ExportRequest(
-            caller.tenant_id,
-            kind,
-            subject,
-            recipient,
-            int(purpose_of(use)),
-            content,
-            member_hashes(people.to_pylist(), self._key),
-        )
+        if self._hashes is None:
+            self._hashes = member_hashes(self._consents.people, self._key)
+        members = np.unique(self._hashes[people])
+        purpose = int(purpose_of(use))
+        request = ExportRequest(caller.tenant_id, kind, subject, recipient, purpose, content, members)
         least = self._settings.minimum_difference
         export = self._control.exports.register(request, minimum_difference=least, now=self._clock())
         if isinstance(export, int):

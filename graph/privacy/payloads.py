@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["Aggregate", "AudienceRows", "OperatorTable", "Subgraph", "SubgraphEdge", "SubgraphLevel", "SubgraphNode", "Value"]
+__all__ = [
+    "Aggregate",
+    "AudienceRows",
+    "OperatorTable",
+    "QueryRows",
+    "Subgraph",
+    "SubgraphEdge",
+    "SubgraphLevel",
+    "SubgraphNode",
+    "Value",
+]
 
 Value = str | int | bool
 
@@ -40,6 +51,14 @@ class Aggregate:
     counts: Mapping[str, int | None]
     smallest: int
     step: int
+
+
+@dataclass(frozen=True)
+class QueryRows:
+    """Rows of a named query, about one person or about nobody."""
+
+    name: str
+    rows: tuple[Mapping[str, Any], ...]
 
 
 class SubgraphLevel(StrEnum):

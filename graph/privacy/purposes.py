@@ -64,7 +64,7 @@ class LegalBasis(StrEnum):
     LEGAL_OBLIGATION = "legal_obligation"
     VITAL_INTERESTS = "vital_interests"
     PUBLIC_INTEREST = "public_interest"
-    LEGITIMATE_INTERESTS = "legitimate_interests"
+    LEGITIMATE_INTEREST = "legitimate_interest"
 
 
 def legal_basis(text: str | None) -> LegalBasis | None:

@@ -57,23 +57,26 @@ SELECT person, bit_and(permitted) AS permitted FROM chosen JOIN subject USING (k
 class RecordStore:
     """Records by subject, members by person. Not safe to share between threads: its owner locks."""
 
-    def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table, people: pa.Array) -> None:
-        """`lake` has the view `consents`; a person is the row of `people` that holds the id."""
+    def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table) -> None:
+        """`lake` has the view `consents`; `members` is `Resolution.members`."""
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
-        known = pa.table({"person_id": people, "person": np.arange(len(people), dtype=np.int64)})
-        self._connection.register("members", members.select(["kind", "id", "person_id"]))
-        self._connection.register("known", known)
+        self._connection.register("members", members.select(["kind", "id", "person_id", "class"]))
         self._connection.execute(
-            "CREATE TABLE member AS SELECT kind, id, person_id, person FROM members JOIN known USING (person_id)"
+            "CREATE TABLE people AS SELECT person_id, row_number() OVER () - 1 AS person, individual FROM "
+            "(SELECT person_id, bool_and(coalesce(class = 'person', false)) AS individual FROM members GROUP BY person_id)"
         )
+        self._connection.execute("CREATE TABLE member AS SELECT kind, id, person FROM members JOIN people USING (person_id)")
         self._connection.unregister("members")
-        self._connection.unregister("known")
         records = lake.sql(
             "SELECT subject_kind AS kind, subject_id AS id, \"at\", purposes, tc_string, gpp_string, gpc, 'input' AS source "
             "FROM consents"
         ).to_arrow_table()
         self._take("CREATE TABLE record AS", records.cast(_RECORD))
+
+    def people(self) -> pa.Table:
+        """Every person, in the order of their numbers: person_id, and whether it is one human being (`individual`)."""
+        return self._connection.sql("SELECT person_id, individual FROM people ORDER BY person").to_arrow_table()
 
     def add(self, records: Sequence[ConsentRecord]) -> None:
         """Take records of the log."""
@@ -94,7 +97,7 @@ class RecordStore:
             self._take("INSERT INTO record", pa.Table.from_pylist(rows, schema=_RECORD))
 
     def fold(self, now: datetime, touched: Sequence[ConsentRecord] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """People with a record and what each permits: all of them, or those of the subjects `touched`."""
+        """Numbers of the people with a record and what each permits: all of them, or those of the subjects `touched`."""
         chosen = "SELECT kind, id, person FROM member"
         if touched is not None:
             subjects = pa.table({"kind": [r.subject_kind for r in touched], "id": [r.subject_id for r in touched]})
@@ -115,7 +118,9 @@ class RecordStore:
 
     def person_of(self, kind: str, subject_id: str) -> str | None:
         """The person that a device or account belongs to."""
-        row = self._connection.execute("SELECT person_id FROM member WHERE kind = ? AND id = ?", [kind, subject_id]).fetchone()
+        row = self._connection.execute(
+            "SELECT person_id FROM member JOIN people USING (person) WHERE kind = ? AND id = ?", [kind, subject_id]
+        ).fetchone()
         return None if row is None else str(row[0])
 
     def _take(self, statement: str, records: pa.Table) -> None:

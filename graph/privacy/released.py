@@ -33,6 +33,7 @@ class DenialReason(StrEnum):
     TOO_FEW = "too_few"
     TOO_SIMILAR = "too_similar"
     SENSITIVE = "sensitive"
+    SEVERAL_PEOPLE = "several_people"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ _FAMILIES = (
 
 _STARS = """
 WITH owned AS (SELECT target AS person_id, source AS device_id FROM device_of SEMI JOIN chosen ON target = chosen.person_id),
-     described AS (SELECT person_id, device_id, device.kind AS kind, device.os AS os FROM owned LEFT JOIN device USING (device_id)),
+     described AS (SELECT person_id, device_id, device.kind, device.os FROM owned LEFT JOIN device USING (device_id)),
      devices AS (SELECT person_id, list({'id': device_id, 'kind': kind, 'os': os}) AS devices FROM described GROUP BY person_id),
      accounts AS (SELECT target AS person_id, list(source) AS accounts FROM account_of GROUP BY target),
      home AS (SELECT source AS person_id, target AS household_id FROM lives_in),

@@ -1,7 +1,8 @@
 """Tags coarse enough to release: each rolled up to the second tier of its taxonomy, leaves and sensitive ones left out.
 
-In: a snapshot's Tag nodes and PARENT relationships (child to parent). Out: for each tag, the name of its second-tier tag. Five leaf
-tags make almost everybody unique; one second-tier tag does not. In a taxonomy without tiers every tag is a leaf: none is left.
+In: a snapshot's Tag nodes and PARENT relationships (child to parent). Out: for each tag, the name of its second-tier tag. Five
+leaf tags make almost everybody unique; one second-tier tag does not. In a taxonomy without tiers every tag is a leaf: none is
+left.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from graph.project.contents import CONTENT_ID, SAFE_URL, prepare_contents
 from graph.project.nodes import NODE_QUERIES
 from graph.project.relationships import relationship_query
 from graph.resolution import Resolution
-from graph.schema import edges
+from graph.schema import Edge, Label, edges
 from graph.snapshot import Snapshot, node_schema, relationship_schema
 
 __all__ = ["snapshot"]
@@ -93,7 +93,8 @@ def snapshot(
         prepare_contents(connection, key)
         connection.execute(_ENGAGED)
         connection.execute(_ENGAGED_CONTENTS)
-        nodes, relationships = {}, {}
+        nodes: dict[Label, pa.Table] = {}
+        relationships: dict[Edge, pa.Table] = {}
         for label, query in NODE_QUERIES.items():
             progress(f"graph: {label}", len(nodes) + 1, total)
             nodes[label] = _table(connection, query, node_schema(label))

@@ -33,7 +33,7 @@ NODE_QUERIES: dict[Label, str] = {
         WITH said AS (
             SELECT tag_id, name, taxonomy, sensitive, 0 AS rank FROM learned_tags
             UNION ALL SELECT DISTINCT tag, tag, 'labels', false, 1 FROM labels
-            UNION ALL SELECT DISTINCT category, category, 'category', false, 2 FROM (SELECT unnest(category) AS category FROM contents)
+            UNION ALL SELECT DISTINCT tag, tag, 'category', false, 2 FROM (SELECT unnest(category) AS tag FROM contents)
         )
         SELECT tag_id, arg_min(name, rank) AS name, arg_min(taxonomy, rank) AS taxonomy,
                coalesce(arg_min(sensitive, rank), false) AS sensitive

@@ -1,6 +1,7 @@
-"""Identity resolution: who is one person. `resolve` runs the stage, `load` reads its last result."""
+"""Identity resolution: who is one person. `resolve` runs the stage, `load` reads its last result, `explain` says why."""
 
+from graph.resolve.explain import Explanation, explain
 from graph.resolve.log import IdentityLog, LogEntry
 from graph.resolve.run import ResolveSettings, load, resolve
 
-__all__ = ["IdentityLog", "LogEntry", "ResolveSettings", "load", "resolve"]
+__all__ = ["Explanation", "IdentityLog", "LogEntry", "ResolveSettings", "explain", "load", "resolve"]

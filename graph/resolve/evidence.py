@@ -9,9 +9,11 @@ sign_in                an event with both: base + 2 log2(share) - log2(people on
                        once on my telephone and mostly signs in elsewhere weighs nothing; a new telephone weighs full.
 shared_email, shared_phone, shared_advertising_id
                        base - log2(holders - 1). Of k holders each is paired with one earlier holder (the one whose record
-                       disagrees least, the smallest of those): k - 1 pairs, not k², and no pair of records that conflict.
+                       agrees best, the smallest of those): k - 1 pairs, not k², and no pair of records that conflict.
 alias                  a site says that two ids are one: base - 2 log2(accounts said to be the same id).
-..._differs            records of two accounts that anything brings together disagree (`conflicts`).
+..._agrees, ..._differs
+                       two paired records agree or differ in an attribute (`comparison`). Of records that are not paired only
+                       those that conflict are told apart, since pairs are few and comparisons many.
 
 Bots, shared devices and accounts, generic identifiers give no evidence.
 """
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from graph.resolve.conflicts import Disagreement, find_disagreements
+from graph.resolve.comparison import Comparison, compare
 from graph.resolve.guards import Limits
 
 __all__ = ["TEMPORARY", "Weights", "find_device_evidence", "find_record_evidence"]
@@ -40,7 +42,7 @@ class Weights:
     """Less than an e-mail address: a household has one landline."""
     advertising_id: float = 10.0
     alias: float = 9.0
-    disagreement: Disagreement = field(default_factory=Disagreement)
+    comparison: Comparison = field(default_factory=Comparison)
 
 
 _ELIGIBLE = """
@@ -65,20 +67,23 @@ WITH signed AS (
     SELECT device_id, number FROM signed_in JOIN eligible e ON e.kind = 'account' AND e.id = account_id
     WHERE device_id IN (SELECT device_id FROM signed_in GROUP BY device_id HAVING count(*) BETWEEN 2 AND 2 * $people)
 )
-SELECT left_number, right_number FROM holder_pairs WHERE accounts
-UNION
-SELECT a.number, b.number FROM signed a JOIN signed b USING (device_id) WHERE a.number < b.number
+SELECT left_number, right_number, bool_or(identified) AS identified FROM (
+    SELECT left_number, right_number, true AS identified FROM holder_pairs WHERE accounts
+    UNION ALL
+    SELECT a.number, b.number, false FROM signed a JOIN signed b USING (device_id) WHERE a.number < b.number
+) GROUP BY left_number, right_number
 """
 
 _RECORDS = """
 CREATE OR REPLACE TEMP TABLE evidence AS
-WITH opposed AS (
-    SELECT left_number, right_number, sum(weight) AS against FROM disagreements GROUP BY left_number, right_number
+WITH likeness AS (
+    SELECT left_number, right_number, sum(weight) AS likeness, sum(least(weight, 0)) AS against
+    FROM comparisons GROUP BY left_number, right_number
 ), best AS (
     SELECT identifier_id, identifier_kind, right_number,
-           arg_min(left_number, (-coalesce(against, 0), left_number)) AS left_number,
-           arg_min(sources, (-coalesce(against, 0), left_number)) AS sources
-    FROM holder_pairs LEFT JOIN opposed USING (left_number, right_number)
+           arg_min(left_number, (-coalesce(likeness, 0), left_number)) AS left_number,
+           arg_min(sources, (-coalesce(likeness, 0), left_number)) AS sources
+    FROM holder_pairs LEFT JOIN likeness USING (left_number, right_number)
     WHERE coalesce(against, 0) > $conflict GROUP BY identifier_id, identifier_kind, right_number
 ), weighed AS (
     SELECT left_number, right_number, 'shared_' || identifier_kind AS method, sources,
@@ -91,7 +96,10 @@ SELECT left_number, right_number, method, max(weight)::DOUBLE AS weight,
        NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS last_seen
 FROM weighed GROUP BY left_number, right_number, method
 UNION ALL
-SELECT left_number, right_number, method, weight, []::VARCHAR[], NULL, NULL FROM disagreements
+SELECT left_number, right_number, method, weight, []::VARCHAR[], NULL, NULL
+FROM comparisons JOIN likeness USING (left_number, right_number)
+LEFT JOIN (SELECT DISTINCT left_number, right_number, true AS linked FROM weighed) USING (left_number, right_number)
+WHERE linked OR (weight < 0 AND against <= $conflict)
 """
 
 _ALIASES = """
@@ -122,15 +130,15 @@ JOIN usage u ON u.device_id = s.device_id AND u.owner = coalesce(g.leader, s.acc
 
 
 def find_record_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
-    """Make `evidence` from shared identifiers, disagreements and aliases between accounts; needs no sign-ins."""
+    """Make `evidence` from shared identifiers, comparisons and aliases between accounts; needs no sign-ins."""
     connection.execute(_ELIGIBLE)
     connection.execute(_HOLDER_PAIRS)
     connection.execute(_COMPARED, {"people": limits.people_per_device})
-    find_disagreements(connection, weights.disagreement)
+    compare(connection, weights.comparison)
     connection.execute(
         _RECORDS,
         {
-            "conflict": weights.disagreement.conflict,
+            "conflict": weights.comparison.conflict,
             "email": weights.email,
             "phone": weights.phone,
             "advertising_id": weights.advertising_id,

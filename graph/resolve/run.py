@@ -18,7 +18,7 @@ import numpy as np
 from graph.errors import NothingResolved
 from graph.home import Home
 from graph.resolution import Resolution
-from graph.resolve import conflicts, evidence, groups, guards, links
+from graph.resolve import comparison, evidence, groups, guards, links
 from graph.resolve.assemble import assemble
 from graph.resolve.cluster import Clusters, cluster
 from graph.resolve.contraction import ClusterRules
@@ -70,7 +70,7 @@ def resolve(
         guards.find_shared_accounts(connection, settings.limits)
         progress("resolve: evidence", 2, _STEPS)
         evidence.find_record_evidence(connection, settings.weights, settings.limits)
-        groups.group_accounts(connection, settings.rules.join_log2_odds, settings.weights.disagreement.conflict)
+        groups.group_accounts(connection, settings.rules.join_log2_odds, settings.weights.comparison.conflict)
         guards.find_shared_devices(connection, settings.limits)
         evidence.find_device_evidence(connection, settings.weights, settings.limits)
         progress("resolve: clusters", 3, _STEPS)
@@ -131,6 +131,6 @@ def _store(connection: duckdb.DuckDBPyConnection, home: Home, clusters: Clusters
 
 
 def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    for module in (links, guards, conflicts, evidence, groups):
+    for module in (links, guards, comparison, evidence, groups):
         for table in module.TEMPORARY:
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")

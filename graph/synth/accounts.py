@@ -74,7 +74,7 @@ def make_accounts(parameters: Population, people: People, records: list[Record])
     person = np.repeat(np.arange(n), count)
     ids = np.arange(n)
     source = weighted(rng, (0.35, 0.3, 0.2, 0.15), len(person))
-    start = (parameters.start.toordinal() - 719_163) * 86_400.0
+    start = parameters.start_seconds
     created = start - rng.exponential(400 * 86_400, len(person)) + rng.random(len(person)) * 20 * 86_400
     draw = _Draws(rng)
     rows = [_row(records[p], int(s), draw, parameters.typo_share) for p, s in zip(person, source, strict=True)]
@@ -152,7 +152,7 @@ def _phone(record: Record, draw: _Draws) -> str | None:
     forms = (
         f"+{code}{number}",
         f"+{code} {number[:3]} {number[3:6]} {number[6:]}",
-        f"00{code}{number}" if code != "1" else f"1-{number[:3]}-{number[3:6]}-{number[6:]}",
+        f"{'0011' if code == '61' else '00'}{code}{number}" if code != "1" else f"1-{number[:3]}-{number[3:6]}-{number[6:]}",
         national,
         f"{national[:4]} {national[4:]}" if code != "1" else f"({number[:3]}) {number[3:6]}-{number[6:]}",
     )

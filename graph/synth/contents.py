@@ -45,7 +45,7 @@ def make_contents(parameters: Population, words: dict[str, Any]) -> Contents:
     """Draw contents; `words` is the shipped topics.json."""
     rng = generator(parameters.seed, "contents")
     n, topics = parameters.contents, words["topics"]
-    topic_popularity = 1.0 / (4.0 + rng.permutation(len(topics)))
+    topic_popularity: Floats = np.reciprocal(4.0 + rng.permutation(len(topics)))
     topic = np.sort(weighted(rng, topic_popularity, n))
     topic[: min(n, len(topics))] = np.arange(len(topics))[:n]  # every topic has something to read
     topic.sort()
@@ -79,15 +79,13 @@ def make_contents(parameters: Population, words: dict[str, Any]) -> Contents:
     ids = hex_ids(rng, "c", n, 12)
     numbers = ids.to_pylist()
     slugs = [re.sub(r"[^a-z0-9]+", "-", t.lower()).strip("-") if not z else "" for t, z in zip(titles, chinese, strict=True)]
-    urls = pa.array(
-        [
-            f"https://{_SITES[draws[i, 5] % len(_SITES)]}/{'zh' if chinese[i] else 'en'}/{slugs[i] + '-' if slugs[i] else ''}{numbers[i][1:]}"
-            for i in range(n)
-        ],
-        pa.string(),
-    )
+    sites = [_SITES[k % len(_SITES)] for k in draws[:, 5]]
+    paths = [
+        f"{'zh' if z else 'en'}/{slug + '-' if slug else ''}{x[1:]}" for z, slug, x in zip(chinese, slugs, numbers, strict=True)
+    ]
+    urls = pa.array([f"https://{site}/{path}" for site, path in zip(sites, paths, strict=True)], pa.string())
     block = topic * 2 + chinese
-    popularity = (1.0 / (1.0 + rng.permutation(n) % 97)) ** 0.9
+    popularity: Floats = np.power(1.0 + rng.permutation(n) % 97, -0.9)
     table = pa.table(
         {
             "content_id": ids,
@@ -119,13 +117,10 @@ def _categories(rng: np.random.Generator, topics: list[dict[str, Any]], topic: I
     given = rng.random(len(topic)) < 0.6
     wrong = rng.random(len(topic)) < 0.03
     stray = rng.integers(0, len(topics), len(topic))
-    return pa.array(
-        [
-            None if not given[i] else [topics[j]["tag"] for j in dict.fromkeys((stray[i] if wrong[i] else topic[i], other[i])) if j >= 0]
-            for i in range(len(topic))
-        ],
-        pa.list_(pa.string()),
-    )
+    first = np.where(wrong, stray, topic)
+    chosen = [[j for j in dict.fromkeys(pair) if j >= 0] for pair in zip(first.tolist(), other.tolist(), strict=True)]
+    rows = [[topics[j]["tag"] for j in pair] if known else None for pair, known in zip(chosen, given, strict=True)]
+    return pa.array(rows, pa.list_(pa.string()))
 
 
 def choose_contents(rng: np.random.Generator, contents: Contents, topic: Ints, chinese: Bools) -> Ints:

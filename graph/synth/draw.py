@@ -50,8 +50,8 @@ def data(name: str) -> dict[str, Any]:
 def weighted(rng: np.random.Generator, weights: Sequence[float] | Floats, size: int) -> Ints:
     """`size` indices drawn with probability proportional to `weights`."""
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
-    found = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
-    return np.minimum(found, len(cumulative) - 1).astype(np.int64)
+    found = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right").astype(np.int64)
+    return np.asarray(np.minimum(found, len(cumulative) - 1), dtype=np.int64)
 
 
 def pick_in_groups(rng: np.random.Generator, first: Ints, last: Ints, weights: Floats, groups: Ints) -> Ints:

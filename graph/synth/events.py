@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.synth.accounts import Accounts
-from graph.synth.agents import CRAWLERS, FAMILIES, MODELS, STEPS, agent_pool, family
+from graph.synth.agents import MODELS, STEPS, agent_pool, crawlers, families, family
 from graph.synth.contents import Contents, choose_contents
 from graph.synth.devices import BOT, Devices
 from graph.synth.draw import Bools, Floats, Ints, column, generator, hex_ids, instants, numbers, weighted
@@ -71,7 +71,7 @@ def _interest(rng: np.random.Generator, parameters: Population, people: People, 
     cumulative = np.cumsum(people.attention, axis=1)[person]
     slot = np.minimum((rng.random(len(person))[:, None] > cumulative).sum(1), SLOTS - 1)
     later = rng.random(len(person)) < seconds / (parameters.days * 86_400.0)
-    return np.where(later, people.later_topics[person, slot], people.topics[person, slot])
+    return np.asarray(np.where(later, people.later_topics[person, slot], people.topics[person, slot]), dtype=np.int64)
 
 
 def _in_sessions(
@@ -115,7 +115,9 @@ def _calls(rng: np.random.Generator, parameters: Population, people: People, acc
     return Events(seconds, person, none, account, content, topic, kind, none, none)
 
 
-def _bots(rng: np.random.Generator, parameters: Population, devices: Devices, networks: Networks, contents: Contents, budget: int) -> Events:
+def _bots(
+    rng: np.random.Generator, parameters: Population, devices: Devices, networks: Networks, contents: Contents, budget: int
+) -> Events:
     """Crawlers: declared ones that never sleep, and some with a browser's user agent that read a page every second."""
     bots = np.flatnonzero(devices.role == BOT)
     device = np.sort(bots[weighted(rng, rng.lognormal(0, 0.6, len(bots)), budget)])
@@ -125,8 +127,8 @@ def _bots(rng: np.random.Generator, parameters: Population, devices: Devices, ne
     burst = rng.uniform(0, length - 7_200, len(bots))
     rank = np.arange(budget) - np.searchsorted(device, device)
     seconds = np.where(declared[which], rng.random(budget) * length, burst[which] + rank * 1.1 + rng.random(budget) * 0.3)
-    people_agents = len(FAMILIES) * STEPS * MODELS
-    crawler = rng.integers(0, len(CRAWLERS), len(bots))
+    people_agents = len(families()) * STEPS * MODELS
+    crawler = rng.integers(0, len(crawlers()), len(bots))
     agent = np.where(declared, people_agents + crawler, family("windows_chrome") * STEPS * MODELS)[which]
     content = rng.integers(0, len(contents), budget)
     none = np.full(budget, -1)
@@ -150,7 +152,7 @@ def _table(
     zones, windows = [p["zone"] for p in places], [p["windows"] for p in places]
     zone = np.where(human & (rng.random(n) < 0.8), place, -1)
     zone = np.where((zone >= 0) & (rng.random(n) < 0.04), zone + len(zones), zone)
-    start = (parameters.start.toordinal() - 719_163) * 86_400.0
+    start = parameters.start_seconds
     queries = [word for topic in words["topics"] for word in (*topic["en"], *topic["zh"])]
     bounds = np.cumsum([0] + [len(t["en"]) + len(t["zh"]) for t in words["topics"]])
     query = bounds[events.topic] + np.where(

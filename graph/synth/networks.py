@@ -52,11 +52,12 @@ class Networks:
 
     def carrier(self, rng: np.random.Generator, person: Ints) -> Ints:
         """An egress address of the person's carrier: another one in every session."""
-        return self.carriers + self.carrier_of_person[person] * self.carrier_width + rng.integers(0, self.carrier_width, len(person))
+        egress = rng.integers(0, self.carrier_width, len(person))
+        return self.carriers + self.carrier_of_person[person] * self.carrier_width + egress
 
     def hotspot(self, rng: np.random.Generator, size: int) -> Ints:
         """A hotel, café or airport."""
-        return self.hotspots + weighted(rng, 1.0 / (1.0 + np.arange(self.hotspot_count)), size)
+        return self.hotspots + weighted(rng, np.reciprocal(1.0 + np.arange(self.hotspot_count)), size)
 
 
 def make_networks(parameters: Population, people: People, devices: Devices) -> Networks:

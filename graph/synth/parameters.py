@@ -23,7 +23,7 @@ class Population:
     """
 
     people: int = 2_400
-    devices: int = 7_800
+    devices: int = 7_600
     events: int = 90_000
     contents: int = 1_200
     days: int = 60
@@ -54,7 +54,12 @@ class Population:
             if name.endswith("_share") and not 0.0 <= value <= 1.0:
                 raise SettingsError(f"population: {name} is {value}; it must lie in 0..1")
 
+    @property
+    def start_seconds(self) -> float:
+        """The period's beginning in seconds since 1970."""
+        return (self.start.toordinal() - date(1970, 1, 1).toordinal()) * 86_400.0
+
 
 DEMO = Population()
-MILLION = Population(people=57_000, devices=200_000, events=1_000_000, contents=12_000, days=90)
+MILLION = Population(people=70_000, devices=200_000, events=1_000_000, contents=12_000, days=90)
 PRESETS: dict[str, Population] = {"demo": DEMO, "million": MILLION}

@@ -17,16 +17,18 @@ import pyarrow.compute as pc
 
 from graph.files import write_table
 from graph.synth.accounts import Accounts, make_accounts
+from graph.synth.consents import consent_table
 from graph.synth.contents import make_contents
-from graph.synth.devices import BOT, FAMILY, KIOSK, OWNED, Devices, make_devices
+from graph.synth.devices import BOT, FAMILY, KIOSK, OWNED, Devices, make_devices, make_streams
 from graph.synth.draw import column, data, generator, hex_ids
 from graph.synth.events import make_events
+from graph.synth.labels import label_tables
 from graph.synth.networks import make_networks
 from graph.synth.parameters import DEMO, Population, Progress
 from graph.synth.people import People, make_people, true_tags
 from graph.synth.records import make_records
-from graph.synth.sessions import make_sessions
-from graph.synth.tables import consent_table, device_table, label_tables, relation_table
+from graph.synth.sessions import make_sessions, make_visits
+from graph.synth.tables import device_table, relation_table
 
 __all__ = ["Format", "Truth", "generate"]
 
@@ -70,13 +72,17 @@ def generate(folder: Path, parameters: Population = DEMO, progress: Progress = _
     steps("people and contents")
     accounts = make_accounts(parameters, people, make_records(parameters, people, names))
     steps("accounts")
-    devices = make_devices(parameters, people)
+    human = parameters.events - int(parameters.events * parameters.bot_event_share)
+    human -= parameters.events // 100 if len(accounts) else 0
+    streams = make_streams(parameters, people)
+    visits = make_visits(parameters, people, streams, places, human - human // 16)
+    devices, device_of_visit = make_devices(parameters, people, streams, visits.stream, visits.start)
     networks = make_networks(parameters, people, devices)
     device_ids = hex_ids(generator(parameters.seed, "device ids"), "d", len(devices))
     steps("devices")
-    human = parameters.events - int(parameters.events * parameters.bot_event_share)
-    human -= parameters.events // 100 if len(accounts) else 0
-    sessions = make_sessions(parameters, people, accounts, devices, networks, places, human)
+    sessions = make_sessions(
+        parameters, people, accounts, streams, visits, devices, device_of_visit, networks, places, human // 16
+    )
     events, event_table = make_events(
         parameters, people, accounts, devices, networks, contents, sessions, words, places, device_ids
     )
@@ -143,12 +149,10 @@ def _truth(people: People, accounts: Accounts, devices: Devices, device_ids: pa.
     kind = column(("device", "account"), np.repeat([0, 1], [len(devices), len(accounts)]))
     ids = pa.concat_arrays([device_ids, accounts.ids])
     names = pa.array([f"person-{i:07d}" for i in range(n + int(alone.sum()))], pa.string())
-    classes = np.array([0, 1, 1, 2])[devices.role]
+    classes = np.r_[np.array([0, 1, 1, 2])[devices.role], np.zeros(len(accounts), np.int64)]
     return {
         "identities": pa.table({"kind": kind, "id": ids, "person": column(names, np.r_[owner, accounts.person])}),
-        "classes": pa.table(
-            {"kind": kind, "id": ids, "class": column(("person", "shared", "bot"), np.r_[classes, np.zeros(len(accounts), np.int64)])}
-        ),
+        "classes": pa.table({"kind": kind, "id": ids, "class": column(("person", "shared", "bot"), classes)}),
         "households": pa.table(
             {
                 "household": pa.array([f"household-{h:07d}" for h in people.household], pa.string()),

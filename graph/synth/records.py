@@ -19,7 +19,8 @@ from graph.synth.people import People
 __all__ = ["DOMAINS", "Record", "make_records"]
 
 DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com", "post.example.net", "inbox.example.org")
-_GB = ("113496", "114496", "115496", "116496", "117496", "118496", "121496", "131496", "141496", "151496", "161496")
+Pairs = list[list[str]]
+_GB = ("113496", "114496", "116496", "117496", "118496", "121496", "131496", "141496", "151496", "161496")
 _GB_OTHER = (("191498", 1000), ("207946", 1000), ("292018", 1000), ("289649", 1000))
 _AU = ("25550", "27010", "35550", "37010", "75550", "77010", "85550", "87010")
 
@@ -108,7 +109,7 @@ class _Household:
 
 
 def _name(
-    people: People, i: int, d: Any, u: Any, names: dict[str, Any], zh_family: list[list[str]], zh_given: list[list[str]], home: _Household
+    people: People, i: int, d: Any, u: Any, names: dict[str, Any], zh_family: Pairs, zh_given: Pairs, home: _Household
 ) -> Record:
     female = bool(people.female[i])
     birth = date(1970, 1, 1) + timedelta(days=int(people.birth_day[i]))

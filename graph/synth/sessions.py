@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from graph.synth.accounts import Accounts
-from graph.synth.devices import FAMILY, KIOSK, PHONE, WORK, Devices
-from graph.synth.draw import Floats, Ints, generator, pick_in_groups, weighted
+from graph.synth.devices import FAMILY, KIOSK, PHONE, WORK, Devices, Streams
+from graph.synth.draw import Bools, Floats, Ints, generator, pick_in_groups, weighted
 from graph.synth.networks import Networks
 from graph.synth.parameters import Population
 from graph.synth.people import People
 
-__all__ = ["Sessions", "make_sessions"]
+__all__ = ["Sessions", "Visits", "make_sessions", "make_visits"]
 
 _DAY = 86_400.0
 _HOME_HOURS = (2, 1, 0.5, 0.3, 0.4, 1, 3, 5, 5, 4, 4, 4.5, 5.5, 5, 4, 4, 4.5, 6, 7.5, 9, 10, 10, 7.5, 4.5)
@@ -28,6 +28,16 @@ _WEEKEND_HOURS = (3.5, 2, 1, 0.5, 0.4, 0.6, 1.2, 2.5, 5, 7, 8, 8, 7.5, 7, 7, 7, 
 _WORK_HOURS = (0, 0, 0, 0, 0, 0, 0.1, 1, 6, 9, 9, 8, 6, 8, 9, 9, 8, 5, 1.5, 0.5, 0.3, 0.2, 0, 0)
 _DAYS = (1.0, 0.98, 0.97, 1.0, 1.05, 1.2, 1.25)  # Monday to Sunday
 _WORK_DAYS = (1.0, 1.05, 1.05, 1.0, 0.85, 0.05, 0.03)
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Sessions of people on what is theirs, before device ids, places and accounts are known."""
+
+    person: Ints
+    stream: Ints
+    start: Floats  # seconds after the period's beginning, UTC
+    size: Ints
 
 
 @dataclass(frozen=True)
@@ -42,14 +52,25 @@ class Sessions:
     size: Ints  # number of events
 
 
+def make_visits(parameters: Population, people: People, streams: Streams, places: list[dict[str, Any]], budget: int) -> Visits:
+    """Visits with `budget` events together. Everybody has one at least, where the budget allows it."""
+    rng = generator(parameters.seed, "visits")
+    size = _sizes(rng, budget, 2.5)
+    person = weighted(rng, people.engagement, len(size))
+    person[: len(people)] = np.arange(len(people))[: len(size)]
+    stream = pick_in_groups(rng, streams.first, streams.last, streams.use, person)
+    start = _when(rng, parameters, people, person, streams.hardware[stream] == WORK, places)
+    return Visits(person, stream, start, size)
+
+
 def make_sessions(
-    parameters: Population, people: People, accounts: Accounts, devices: Devices, networks: Networks, places: list[dict[str, Any]], budget: int
-) -> Sessions:
-    """Sessions with `budget` events together."""
+    parameters: Population, people: People, accounts: Accounts, streams: Streams, visits: Visits, devices: Devices, device: Ints,
+    networks: Networks, places: list[dict[str, Any]], budget: int,
+) -> Sessions:  # fmt: skip
+    """Sessions of visits, each on its `device`, and of shared devices: the latter have `budget` events at most."""
     rng = generator(parameters.seed, "sessions")
-    length = parameters.days * _DAY
-    shared = _shared(rng, parameters, people, accounts, devices, networks, places, budget // 10)
-    personal = _personal(rng, parameters, people, accounts, devices, networks, places, budget - int(shared.size.sum()), length)
+    shared = _shared(rng, parameters, people, accounts, devices, networks, places, budget)
+    personal = _personal(rng, parameters, people, accounts, streams, visits, devices, device, networks)
     return Sessions(*(np.concatenate([getattr(personal, f.name), getattr(shared, f.name)]) for f in fields(Sessions)))
 
 
@@ -66,7 +87,9 @@ def _sizes(rng: np.random.Generator, budget: int, mean: float) -> Ints:
     return sizes.astype(np.int64)
 
 
-def _when(rng: np.random.Generator, parameters: Population, people: People, person: Ints, work: Any, places: list[dict[str, Any]]) -> Floats:
+def _when(
+    rng: np.random.Generator, parameters: Population, people: People, person: Ints, work: Bools, places: list[dict[str, Any]]
+) -> Floats:
     """UTC seconds after the beginning, by the rhythm of the person's place and the device's use."""
     days, n = np.arange(parameters.days), len(person)
     weekday = (parameters.start.weekday() + days) % 7
@@ -75,27 +98,20 @@ def _when(rng: np.random.Generator, parameters: Population, people: People, pers
     hour = np.where(weekend, weighted(rng, _WEEKEND_HOURS, n), weighted(rng, _HOME_HOURS, n)).astype(np.float64)
     hour = np.where(work, weighted(rng, _WORK_HOURS, n), (hour + people.shift[person]) % 24)
     midnight = datetime.combine(parameters.start, datetime.min.time())
-    offset = np.array(
-        [
-            [(ZoneInfo(p["zone"]).utcoffset(midnight + timedelta(days=int(d), hours=12)) or timedelta()).total_seconds() for d in days]
-            for p in places
-        ]
-    )
-    return day * _DAY + (hour + rng.random(n)) * 3600 - offset[people.place[person], day]
+    noons = [midnight + timedelta(days=int(d), hours=12) for d in days]
+    zones = [ZoneInfo(p["zone"]) for p in places]
+    offset = np.array([[(zone.utcoffset(noon) or timedelta()).total_seconds() for noon in noons] for zone in zones])
+    start: Floats = day * _DAY + (hour + rng.random(n)) * 3600 - offset[people.place[person], day]
+    return start
 
 
 def _personal(
-    rng: np.random.Generator, parameters: Population, people: People, accounts: Accounts, devices: Devices, networks: Networks,
-    places: list[dict[str, Any]], budget: int, length: float,
+    rng: np.random.Generator, parameters: Population, people: People, accounts: Accounts, streams: Streams, visits: Visits,
+    devices: Devices, device: Ints, networks: Networks,
 ) -> Sessions:  # fmt: skip
-    size = _sizes(rng, budget, 3.2)
-    streams, n = devices.streams, len(size)
-    person = weighted(rng, people.engagement, n)
-    stream = pick_in_groups(rng, streams.first, streams.last, streams.use, person)
-    hardware = streams.hardware[stream]
-    start = _when(rng, parameters, people, person, hardware == WORK, places)
-    inside = np.clip(start, 0, length - 1)
-    device = devices.at(stream, inside, length)
+    person, stream, n = visits.person, visits.stream, len(visits.size)
+    hardware, length = streams.hardware[stream], parameters.days * _DAY
+    inside = np.clip(visits.start, 0, length - 1)
 
     # Where: each kind of hardware has its own places.
     place = rng.random(n)
@@ -134,7 +150,7 @@ def _personal(
     account[strays] = np.where(visiting >= 0, visiting, account[strays])
     person = person.copy()
     person[strays] = np.where(visiting >= 0, guest, person[strays])
-    return Sessions(person, device, start, address, account, size)
+    return Sessions(person, device, visits.start, address, account, visits.size)
 
 
 def _housemate(rng: np.random.Generator, people: People, person: Ints) -> Ints:

@@ -24,6 +24,7 @@ __all__ = ["router"]
 
 _MAX_CALL_BYTES = 32 * 1024
 _MAX_BATCH_BYTES = 500 * 1024
+_TIMES = ("timestamp", "originalTimestamp", "sentAt")
 _CALL_TOO_LARGE = Problem("too-large", 413, "Body too large", "A call has at most 32 KB; send less of it.")
 _BATCH_TOO_LARGE = Problem("too-large", 413, "Body too large", "A batch has at most 500 KB; send several.")
 _NOT_JSON = Problem("invalid-request", 422, "Invalid request", "A number in a call is not finite; JSON has no such numbers.")
@@ -101,8 +102,9 @@ async def _take(
     for call in calls:
         own = call.model_dump(exclude_none=True)
         line = shared | own | {"receivedAt": received_at}
-        line.setdefault("messageId", f"tessera-{uuid.uuid4()}")
-        line.setdefault("timestamp", received_at)
+        if not any(line.get(name) for name in _TIMES):
+            line["timestamp"] = received_at
+            line.setdefault("messageId", f"tessera-{uuid.uuid4()}")  # undated and unnamed: sent twice is happened twice
         if sent_at is not None:
             line.setdefault("sentAt", sent_at)
         if gpc is not None and gpc.strip() == "1":

@@ -13,8 +13,9 @@ from api.http.identities import Member, Person
 from api.http.releases import caller_of, released
 from api.http.resources import Opened
 from api.http.schemas.base import Id, Kind
-from api.http.schemas.identities import EvidenceView, Explanation, IdentityView, MemberView
+from api.http.schemas.identities import ExplanationView, IdentityView, LinkView, MemberView
 from graph.privacy import Use
+from graph.resolve import explain
 
 __all__ = ["members_of", "router"]
 
@@ -29,21 +30,27 @@ _IDENTITY = {
     "members": [_MEMBER, {**_MEMBER, "kind": "account", "id": "user-19"}],
 }
 _WHY = {
-    "verdict": "same",
-    "reason": "One person: linked by the evidence below.",
-    "evidence": [
+    "same": True,
+    "summary": "one person, p-3b9a1f0c77d2e481, by 1 link of evidence",
+    "links": [
         {
-            "left_kind": "account",
-            "left_id": "user-19",
-            "right_kind": "device",
-            "right_id": "d-7f31",
-            "method": "sign_in",
-            "weight": 6.0,
-            "probability": 0.98,
-            "first_seen": "2026-01-05T08:12:31Z",
-            "last_seen": None,
+            "left": {"kind": "account", "id": "user-19"},
+            "right": {"kind": "device", "id": "d-7f31"},
+            "score": 6.0,
+            "probability": 0.985,
+            "pieces": [
+                {
+                    "method": "sign_in",
+                    "weight": 6.0,
+                    "probability": 0.985,
+                    "sources": ["crm"],
+                    "first_seen": "2026-01-05T08:12:31Z",
+                    "last_seen": "2026-02-11T19:40:00Z",
+                }
+            ],
         }
     ],
+    "blocks": [],
 }
 
 router = APIRouter(
@@ -75,22 +82,28 @@ def explain_identity(
     principal: Reader,
     other_kind: Annotated[Kind, Query(description="kind of the other")],
     other_id: Annotated[Id, Query(description="id of the other", examples=["user-19"])],
-) -> Explanation:
+) -> ExplanationView:
     """Both persons must permit the look-up."""
     view = opened.view
     left, right = view.identities.person_of(kind, id), view.identities.person_of(other_kind, other_id)
     if left is None or right is None:
         raise not_found()
-    found = view.evidence.explain((kind, id), (other_kind, other_id))
-    answer = Explanation(
-        verdict="same" if left == right else "different",
-        reason=found.reason,
-        evidence=[EvidenceView.model_validate(link, from_attributes=True) for link in found.links],
+    found = explain(view.resolution, (kind, id), (other_kind, other_id))
+    answer = ExplanationView(
+        same=found.same,
+        summary=found.summary.partition(": ")[0],
+        links=[LinkView.model_validate(link, from_attributes=True) for link in found.links],
+        blocks=[_without_others(block) for block in found.blocks],
     )
     caller = caller_of(principal)
     if right != left:
         released(opened, view.gate.subject(right, None, use=Use.IDENTITY, caller=caller))
     return released(opened, view.gate.subject(left, answer, use=Use.IDENTITY, caller=caller))
+
+
+def _without_others(block: str) -> str:
+    """A device on which both signed in belongs to neither of the two who permit this, so that it is not named."""
+    return "both signed in on a shared device" if block.startswith("both signed in on ") else block
 
 
 @router.get(

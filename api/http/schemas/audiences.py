@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, View
+from api.http.schemas.base import Body, Id, Kind, Recipient, View
 
 __all__ = [
     "AttributeCondition",
@@ -147,9 +147,7 @@ class AudiencePage(View):
 class ExportRequest(Body):
     """What the rows are for, who gets them, and in which form."""
 
-    recipient: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = Field(
-        description="who gets the file; pseudonyms differ between recipients"
-    )
+    recipient: Recipient = Field(description="who gets the file; pseudonyms differ between recipients")
     format: Literal["csv", "jsonl", "parquet"] = "csv"
 
 

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Body", "Cursor", "Id", "Kind", "ProblemBody", "View", "Violation"]
+__all__ = ["Body", "Cursor", "Id", "Kind", "ProblemBody", "Recipient", "View", "Violation"]
 
 Kind = Literal["device", "account"]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Recipient = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")]
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_-]+$")]
 
 

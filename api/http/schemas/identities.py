@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
-
 from pydantic import Field
 
 from api.http.schemas.base import Kind, View
 
-__all__ = ["EvidenceView", "Explanation", "IdentityView", "MemberView", "PersonTags", "PersonView", "TagPage", "TagScore", "TagView"]
+__all__ = ["ExplanationView", "IdentityView", "MemberView", "PersonTags", "PersonView", "TagPage", "TagScore", "TagView"]
 
 
 class MemberView(View):
@@ -72,23 +70,38 @@ class TagPage(View):
     next_cursor: str | None = Field(description="cursor of the next page; null at the end")
 
 
-class EvidenceView(View):
-    """One link of the chain of evidence between two identities."""
+class SubjectView(View):
+    """A device or account."""
 
-    left_kind: Kind
-    left_id: str
-    right_kind: Kind
-    right_id: str
-    method: str = Field(description="the rule that links them")
-    weight: float = Field(description="log2 odds")
+    kind: Kind
+    id: str
+
+
+class PieceView(View):
+    """One piece of evidence."""
+
+    method: str = Field(description="the rule that gives it")
+    weight: float = Field(description="log2 odds; negative where it speaks against")
     probability: float
+    sources: list[str]
     first_seen: datetime | None
     last_seen: datetime | None
 
 
-class Explanation(View):
-    """Why two identities are, or are not, one person."""
+class LinkView(View):
+    """All evidence between two devices or accounts; the pieces' weights add up to the score."""
 
-    verdict: Literal["same", "different"]
-    reason: str
-    evidence: list[EvidenceView]
+    left: SubjectView
+    right: SubjectView
+    score: float = Field(description="log2 odds")
+    probability: float
+    pieces: list[PieceView]
+
+
+class ExplanationView(View):
+    """Why two devices or accounts are, or are not, one person."""
+
+    same: bool
+    summary: str
+    links: list[LinkView] = Field(description="for one person the chain between the two; else all evidence between the persons")
+    blocks: list[str] = Field(description="what kept two persons apart")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, View
+from api.http.schemas.base import Body, Id, Kind, Recipient, View
 
 __all__ = [
     "ConsentBody",
@@ -25,19 +25,14 @@ _Consent = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
 
 class SubgraphRequest(Body):
-    """Which part of the graph, in which form. Without an audience it is the graph of classes."""
+    """Which part of the graph, told how, in which form."""
 
-    audience_id: Id | None = Field(None, description="the people to draw; without it, how all classes of things connect")
-    recipient: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
-        None, description="who gets an audience's subgraph; pseudonyms differ between recipients"
+    audience_id: Id | None = Field(None, description="the people to draw; without it, everybody")
+    level: Literal["class", "person"] = Field(
+        "class", description="what a node stands for: a class of people and things, or one, under a pseudonym of this release"
     )
+    recipient: Recipient = Field(description="who gets it; pseudonyms differ between recipients")
     format: SubgraphFormat = "json"
-
-    @model_validator(mode="after")
-    def _recipient_with_audience(self) -> SubgraphRequest:
-        if self.audience_id is not None and self.recipient is None:
-            raise ValueError("an audience's subgraph needs a recipient")
-        return self
 
 
 class QueryView(View):

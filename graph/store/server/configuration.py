@@ -42,6 +42,7 @@ server.https.enabled=false
 server.directories.import=import
 server.memory.pagecache.size={PAGE_CACHE}
 db.tx_log.preallocate=false
+internal.dbms.bolt.netty_server_shutdown_quiet_period=0
 db.tx_log.rotation.retention_policy=keep_none
 dbms.usage_report.enabled=false
 client.allow_telemetry=false

@@ -53,13 +53,15 @@ def start(
     http_port: int = HTTP_PORT,
     ports_free: bool = False,
     heap: str = "1g",
+    short_lived: bool = False,
     timeout_seconds: float = 180,
     cache: Path | None = None,
     progress: Progress = ignore_progress,
 ) -> ServerStatus:
     """Start the home's server and wait until it answers; a server that already runs is left as it is.
 
-    `ports_free` takes two free ports instead of the given ones. `heap` caps the Java heap. `cache` is the folder of the
+    `ports_free` takes two free ports instead of the given ones. `heap` caps the Java heap. A
+    `short_lived` server compiles less: sooner up, slower under load. `cache` is the folder of the
     jars (default: per user). Raises ServerError, HomeNotWritable, MissingExtra.
     """
     driver_module()
@@ -71,7 +73,7 @@ def start(
         runner = choose(home, cache)
         discard_unfinished(home.neo4j, runner)
         ports = free_ports() if ports_free else Ports(bolt_port, http_port)
-        _run(home, runner, ports, heap, timeout_seconds, progress)
+        _run(home, runner, ports, heap, short_lived, timeout_seconds, progress)
         return _status(home, runner, "started")
 
 
@@ -102,6 +104,7 @@ def import_full(
     folder: Path,
     *,
     heap: str = "1g",
+    short_lived: bool = False,
     timeout_seconds: float = 180,
     progress: Progress = ignore_progress,
 ) -> ServerStatus:
@@ -119,16 +122,18 @@ def import_full(
         runner, ports = choose(home), _ports(home)
         runner.prepare(ports, progress)
         import_offline(home.neo4j, runner, arguments, folder, heap, progress)
-        _run(home, runner, ports, heap, timeout_seconds, progress)
+        _run(home, runner, ports, heap, short_lived, timeout_seconds, progress)
         return _status(home, runner, "started")
 
 
-def _run(home: Home, runner: Runner, ports: Ports, heap: str, timeout_seconds: float, progress: Progress) -> None:
+def _run(
+    home: Home, runner: Runner, ports: Ports, heap: str, short_lived: bool, timeout_seconds: float, progress: Progress
+) -> None:
     for option, port in (("--bolt-port", ports.bolt), ("--http-port", ports.http)):
         if not is_free(port):
             raise ServerError(f"port {port} is taken by another program; end that one, or choose another with {option}")
     runner.prepare(ports, progress)
-    runner.launch(ports, heap)
+    runner.launch(ports, heap, short_lived=short_lived)
     try:
         wait_until_ready(home.neo4j, runner, ports, timeout_seconds, progress)
     except BaseException:  # Ctrl-C too: nothing that does not answer is left behind

@@ -59,8 +59,8 @@ class DockerRunner:
             self._call(["pull", "--quiet", IMAGE])
             progress(f"pull {IMAGE}", 1, 1)
 
-    def launch(self, ports: Ports, heap: str) -> None:
-        """Start the container."""
+    def launch(self, ports: Ports, heap: str, *, short_lived: bool = False) -> None:
+        """Start the container; the image's own Java options hold for a short-lived one too."""
         self._remove(self.name)
         file = self._folder / "conf" / "environment"
         try:  # through a file, since a command line is anybody's to read

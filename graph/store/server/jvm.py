@@ -44,11 +44,11 @@ class JavaRunner:
         configure(self._folder, ports)
         self._set_first_password()
 
-    def launch(self, ports: Ports, heap: str) -> None:
+    def launch(self, ports: Ports, heap: str, *, short_lived: bool = False) -> None:
         """Start the process."""
         server_log(self._folder).write_bytes(b"")
         arguments = [f"--home-dir={self._folder}", f"--config-dir={self._folder / 'conf'}"]
-        launch(self._folder, [*self._java(heap), SERVER, *arguments])
+        launch(self._folder, [*self._java(heap, short_lived), SERVER, *arguments])
 
     def end(self) -> None:
         """End the process; nothing to do where there is none."""
@@ -68,7 +68,13 @@ class JavaRunner:
         return lines
 
     def admin(
-        self, arguments: Sequence[str], *, folder: Path, heap: str, said: Callable[[str], None] = lambda line: None
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        heap: str,
+        short_lived: bool = False,
+        said: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Run an admin command on the stopped server, in `folder`; `said` gets each line that it prints.
 
@@ -77,7 +83,7 @@ class JavaRunner:
         environment = {**os.environ, "NEO4J_HOME": str(self._folder), "NEO4J_CONF": str(self._folder / "conf")}
         lines: list[str] = []
         with subprocess.Popen(
-            [*self._java(heap), ADMIN, *arguments],
+            [*self._java(heap, short_lived), ADMIN, *arguments],
             env=environment,
             cwd=folder,
             text=True,
@@ -105,12 +111,13 @@ class JavaRunner:
             self._installed = java, install(self._cache, progress)
         return self._installed
 
-    def _java(self, heap: str) -> list[str]:
+    def _java(self, heap: str, short_lived: bool) -> list[str]:
         java, jars = self._tools()
         return [
             java.command,
             f"-Xmx{heap}",
             "-XX:+ExitOnOutOfMemoryError",
+            *(["-XX:TieredStopAtLevel=1"] if short_lived else []),  # the quick compiler only: half the CPU time to come up
             "-Dfile.encoding=UTF-8",
             folder_option(self._folder),
             *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENED),
@@ -126,6 +133,6 @@ class JavaRunner:
         file = self._folder / "conf" / "first-password"
         try:  # through a file, since a command line is anybody's to read
             replace_file(file, secret.encode(), mode=0o600)
-            self.admin(["dbms", "set-initial-password", f"@{file}"], folder=self._folder, heap="256m")
+            self.admin(["dbms", "set-initial-password", f"@{file}"], folder=self._folder, heap="256m", short_lived=True)
         finally:
             file.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from graph.store.server.runner import Runner
 __all__ = ["driver_module", "free_ports", "is_free", "last_words", "wait_until_ready"]
 
 _PAUSE_SECONDS = 0.2
+_SIGNS = ("ERROR", "rror:", "Invalid", "Caused by", "made for Java")
 
 
 def wait_until_ready(folder: Path, runner: Runner, ports: Ports, timeout_seconds: float, progress: Progress) -> None:
@@ -54,7 +55,7 @@ def _answers(neo4j: Any, driver: Any, folder: Path) -> bool:
 def last_words(log: list[str]) -> str:
     """The lines of a log that say why a server ended, as one line."""
     lines = [line.strip() for line in log if line.strip() and not line.lstrip().startswith(("at ", "... "))]
-    telling = [line for line in lines if "ERROR" in line or "rror:" in line or "Caused by" in line or "made for Java" in line]
+    telling = [line for line in lines if any(sign in line for sign in _SIGNS)]
     return " | ".join(dict.fromkeys((telling or lines)[-3:]))[:600] or "its log is empty"
 
 

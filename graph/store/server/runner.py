@@ -27,8 +27,8 @@ class Runner(Protocol):
     def prepare(self, ports: Ports, progress: Progress) -> None:
         """Everything before the first start: install, configure, set the password. Raises ServerError, HomeNotWritable."""
 
-    def launch(self, ports: Ports, heap: str) -> None:
-        """Start it; it is not ready when this returns."""
+    def launch(self, ports: Ports, heap: str, *, short_lived: bool = False) -> None:
+        """Start it; it is not ready when this returns. A short-lived one compiles less: sooner up, slower under load."""
 
     def end(self) -> None:
         """End it; nothing to do where it does not run."""

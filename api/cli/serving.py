@@ -1,0 +1,51 @@
+"""Long-running commands: the API, and the worker that takes collected calls into the graph."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.console import progress, say
+from api.cli.options import Quiet, workspace
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(serve)
+    app.command()(worker)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (TESSERA_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (TESSERA_PORT).")] = None,
+) -> None:
+    """Serve the API, and take collected calls into the graph now and then. The one process that writes the home."""
+    import uvicorn
+
+    from api import inbox
+    from api.http.app import create_app
+    from api.settings import load_settings
+    from api.workspace import Workspace
+
+    given = {"host": host, "port": port}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    opened = Workspace.open(settings)
+    with opened.home.writing("serve"), inbox.draining(opened):
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Take what is waiting, then end.")] = False, quiet: Quiet = False
+) -> None:
+    """Take collected calls from the inbox into lake and graph, again and again."""
+    from api import inbox
+
+    opened = workspace()
+    with opened.home.writing("worker"), progress(quiet) as show:
+        if once:
+            say(f"took {inbox.drain(opened, show):,} files")
+        else:
+            inbox.drain_for_ever(opened, show)

@@ -1,0 +1,110 @@
+"""Persons, their interests, and the taxonomy of interests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.http.auth import KeyRoute, Principal, Scope, needs
+from api.http.documentation import PROTECTED, example, problems
+from api.http.errors import not_found
+from api.http.paging import read_text_cursor, write_cursor
+from api.http.releases import caller_of, released
+from api.http.resources import Opened
+from api.http.routers.identities import members_of
+from api.http.schemas.base import Cursor, Id
+from api.http.schemas.identities import PersonTags, PersonView, TagPage, TagScore, TagView
+from graph.privacy import Use
+
+__all__ = ["router"]
+
+PersonId = Annotated[Id, Path(description="a person id; one that a merge retired leads to its survivor")]
+
+_MEMBER = {"kind": "device", "id": "d-7f31", "confidence": 0.998, "since": "2026-01-05T08:12:31Z", "last_seen": None}
+_PERSON = {
+    "person_id": "p-3b9a1f0c77d2e481",
+    "person_class": "person",
+    "created_at": "2026-01-05T08:12:31Z",
+    "members": [_MEMBER],
+}
+_TAGS = {
+    "person_id": "p-3b9a1f0c77d2e481",
+    "model": "20260305-1",
+    "tags": [{"tag_id": "running", "name": "running", "probability": 0.83}],
+}
+_TAXONOMY = {
+    "items": [{"tag_id": "running", "name": "running", "taxonomy": "labels", "sensitive": False, "parent_id": None}],
+    "next_cursor": None,
+}
+
+router = APIRouter(prefix="/v1", route_class=KeyRoute, responses={**PROTECTED, **problems(409)})
+
+
+@router.get(
+    "/persons/{person_id}",
+    operation_id="getPerson",
+    summary="A person and what belongs to them",
+    tags=["persons"],
+    responses={**example(_PERSON, "The person."), **problems(404)},
+)
+def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> PersonView:
+    """The person must permit the look-up."""
+    view = opened.view
+    person = view.identities.person(view.person_id(person_id))
+    if person is None:
+        raise not_found()
+    answer = PersonView(
+        person_id=person.person_id,
+        person_class=person.class_,
+        created_at=person.created_at,
+        members=members_of(person),
+    )
+    return released(opened, view.gate.subject(person.person_id, answer, use=Use.IDENTITY, caller=caller_of(principal)))
+
+
+@router.get(
+    "/persons/{person_id}/tags",
+    operation_id="getPersonTags",
+    summary="A person's interests",
+    tags=["persons"],
+    responses={**example(_TAGS, "The interests, most probable first."), **problems(404)},
+)
+def get_person_tags(
+    person_id: PersonId,
+    opened: Opened,
+    principal: Annotated[Principal, needs(Scope.PERSONS)],
+    min_probability: Annotated[float, Query(ge=0, le=1, description="leave out less probable ones")] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 20,
+) -> PersonTags:
+    """The person must permit the use of their profile. Sensitive tags are never told."""
+    view = opened.view
+    person = view.identities.person(view.person_id(person_id))
+    if person is None:
+        raise not_found()
+    scores = view.interests.of_person(person.person_id, min_probability=min_probability, limit=limit)
+    answer = PersonTags(
+        person_id=person.person_id,
+        model=view.interests.version,
+        tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
+    )
+    return released(opened, view.gate.subject(person.person_id, answer, use=Use.TAGS, caller=caller_of(principal)))
+
+
+@router.get(
+    "/tags",
+    operation_id="listTags",
+    summary="The taxonomy",
+    tags=["tags"],
+    responses=example(_TAXONOMY, "A page of tags, by id."),
+)
+def list_tags(
+    opened: Opened,
+    _: Annotated[Principal, needs(Scope.TAGS)],
+    limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 100,
+    cursor: Annotated[Cursor | None, Query(description="`next_cursor` of the page before")] = None,
+) -> TagPage:
+    """Tags of the current model's taxonomy; empty where no model has been trained."""
+    tags, more = opened.view.interests.tags_after(read_text_cursor(cursor), limit)
+    items = [TagView.model_validate(tag, from_attributes=True) for tag in tags]
+    return TagPage(items=items, next_cursor=write_cursor(items[-1].tag_id) if more else None)

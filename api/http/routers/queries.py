@@ -1,0 +1,3 @@
+"""placeholder while the catalogue is written"""
+from fastapi import APIRouter
+router = APIRouter()

@@ -1,0 +1,1 @@
+"""Training: splits, the fit of taggers and of embeddings, and calibration."""

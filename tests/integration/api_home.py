@@ -1,0 +1,132 @@
+"""A small real home for the tests of the HTTP API: 1,500 people with a device and an account each, resolved by the real stage.
+
+Planted: who consents, who refuses, who never said anything, a shared device, interests, and personal data that must never show
+in a log. Ids carry words that a search of logs and metrics can find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from api.settings import Settings
+from api.workspace import Workspace
+from graph.control import Scope
+from graph.home import Home
+from graph.resolve import resolve
+
+PEOPLE = 1500
+REFUSING = range(0, 40)
+SILENT = range(40, 80)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+COUNTRIES = ("DE", "FR", "JP")
+TAGS = ("cycling", "health/cancer", "reading", "running")
+
+
+def device(n: int) -> str:
+    return f"planted-device-{n:04d}"
+
+
+def account(n: int) -> str:
+    return f"planted-account-{n:04d}"
+
+
+def email(n: int) -> str:
+    return f"planted.{n:04d}@example.org"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The home, and keys of its tenants: `full` and `foreign` hold every scope, `narrow[scope]` all but that one."""
+
+    home: Path
+    full: str
+    foreign: str
+    narrow: dict[Scope, str]
+    collector: str
+
+
+def probabilities() -> np.ndarray:
+    """People × tags; running is likely for every second of them."""
+    rng = np.random.default_rng(7)
+    matrix = rng.uniform(0.0, 0.4, (PEOPLE, len(TAGS))).astype(np.float32)
+    matrix[::2, TAGS.index("running")] += 0.5
+    matrix[::3, TAGS.index("health/cancer")] = 0.95
+    return matrix
+
+
+def fill_lake(workspace: Workspace) -> None:
+    n = range(PEOPLE)
+    at = [NOW - timedelta(minutes=i) for i in n]
+    lake = workspace.lake
+    lake.append(
+        "accounts",
+        pa.table(
+            {
+                "account_id": [account(i) for i in n],
+                "source": ["crm"] * PEOPLE,
+                "email": [email(i) for i in n],
+                "country": [COUNTRIES[i % 3] for i in n],
+                "region": [f"region {i % 7}" for i in n],
+            }
+        ),
+    )
+    lake.append(
+        "devices",
+        pa.table(
+            {
+                "device_id": [device(i) for i in n],
+                "kind": [("mobile", "desktop")[i % 2] for i in n],
+                "os": [("Android", "Windows")[i % 2] for i in n],
+                "browser": ["Firefox"] * PEOPLE,
+            }
+        ),
+    )
+    lake.append(
+        "events",
+        pa.table(
+            {
+                "event_id": [f"event-{i}-{j}" for i in n for j in range(2)],
+                "at": pa.array([t + timedelta(seconds=j) for t in at for j in range(2)], pa.timestamp("us", "UTC")),
+                "device_id": [device(i) for i in n for _ in range(2)],
+                "account_id": [account(i) for i in n for _ in range(2)],
+                "type": ["page"] * (2 * PEOPLE),
+                "content_id": [f"content-{(i + j) % 50}" for i in n for j in range(2)],
+                "ip": [f"203.0.113.{i % 200 + 1}" for i in n for _ in range(2)],
+            }
+        ),
+    )
+    asked = [i for i in n if i not in SILENT]
+    lake.append(
+        "consents",
+        pa.table(
+            {
+                "subject_kind": ["account"] * len(asked),
+                "subject_id": [account(i) for i in asked],
+                "purposes": pa.array([[] if i in REFUSING else ["1", "3", "4", "9"] for i in asked], pa.list_(pa.string())),
+                "at": pa.array([NOW - timedelta(days=30)] * len(asked), pa.timestamp("us", "UTC")),
+            }
+        ),
+    )
+
+
+def plant(path: Path) -> Planted:
+    """Make the home: lake, identities, interests, keys."""
+    workspace = Workspace.open(Settings(home=path))
+    fill_lake(workspace)
+    with workspace.connection() as connection:
+        resolve(connection, workspace.home, key=workspace.key)
+    plant_interests(workspace.home)
+    with workspace.control() as control:
+        for tenant in ("acme", "umbrella"):
+            control.tenants.ensure(tenant, now=NOW)
+        scopes = set(Scope)
+        _, full = control.keys.create("acme", scopes, now=NOW)
+        _, foreign = control.keys.create("umbrella", scopes, now=NOW)
+        narrow = {scope: control.keys.create("acme", scopes - {scope}, now=NOW)[1] for scope in Scope}
+        _, collector = control.keys.create("acme", {Scope.COLLECT}, now=NOW)
+    return Planted(path, full, foreign, narrow, collector)
