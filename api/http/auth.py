@@ -28,8 +28,8 @@ _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope 
 
 # For the document only: the keys are read by the routes below, before the body.
 _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key: tessera_…")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key header")
-_basic = HTTPBasic(auto_error=False, scheme_name="write key", description="The API key as user name, without password")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader")
+_basic = HTTPBasic(auto_error=False, scheme_name="writeKey", description="The API key as user name, without password")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """The interest graph as PyG `HeteroData`: a `Population` and text vectors in, typed nodes and weighted edges out.
 
-Nodes: person (position), content (position, text where readable), tag (one per content category). Edges: person–engaged–
-content (log1p weight × idf), person–related–person, content–about–tag; every edge has its reverse. No label and no tagging
-event is in it: those travel through `gnn.features.channels` alone, so message passing cannot leak.
+Nodes: person (position, mean text of the contents), content (position, text) where at least two persons share it, tag (one
+per content category). Edges: person–engaged–content (log1p weight × idf), person–related–person, content–about–tag; every
+edge has its reverse. No label and no tagging event is in it: those travel through `gnn.features.channels` alone, so message
+passing cannot leak.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,21 +29,35 @@ def interest_graph(data: Population, text: Floats | None, *, dimensions: int, se
     """Build it on the CPU. `text` (m, e) are the contents' vectors, zero where unreadable."""
     weighted = sp.csr_matrix(data.engagement @ sp.diags(idf(data.engagement)))
     person_position, content_position = positions(normalised(weighted, "l2"), dimensions, seed=seed)
+    shared = np.flatnonzero(np.asarray(data.engagement.getnnz(axis=0)) > 1)
     built = HeteroData()
     built["person"].num_nodes = data.persons
-    built["content"].num_nodes = data.contents
+    built["content"].num_nodes = len(shared)
     if person_position.shape[1]:
         built["person"].position = torch.from_numpy(_scaled(person_position))
-        built["content"].position = torch.from_numpy(_scaled(content_position))
+        built["content"].position = torch.from_numpy(_scaled(content_position)[shared])
     if text is not None and text.any():
-        built["content"].text = torch.from_numpy(text * np.float32(np.sqrt(text.shape[1])))
-    if data.categories:
-        built["tag"].num_nodes = len(data.categories)
-    _edge(built, ("person", "engaged", "content"), weighted)
+        reduced = reduce_text(text, dimensions)
+        built["person"].text = torch.from_numpy(_scaled(np.asarray(normalised(weighted, "l1") @ reduced, np.float32)))
+        built["content"].text = torch.from_numpy(_scaled(reduced)[shared])
+    _edge(built, ("person", "engaged", "content"), sp.csr_matrix(weighted[:, shared]))
     _edge(built, ("person", "related", "person"), data.relations)
     if data.categories:
-        _edge(built, ("content", "about", "tag"), data.content_category)
+        built["tag"].num_nodes = len(data.categories)
+        _edge(built, ("content", "about", "tag"), sp.csr_matrix(data.content_category[shared]))
     return built
+
+
+def reduce_text(text: Floats, dimensions: int) -> Floats:
+    """(m, d): principal components of the readable contents' vectors; zero rows stay zero."""
+    readable = text.any(axis=1)
+    centred = text[readable] - text[readable].mean(axis=0)
+    _, vectors = np.linalg.eigh(centred.T.astype(np.float64) @ centred.astype(np.float64))
+    axes = vectors[:, ::-1][:, : min(dimensions, text.shape[1])]
+    signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    out = np.zeros((len(text), axes.shape[1]), np.float32)
+    out[readable] = centred @ (axes * signs).astype(np.float32)
+    return out
 
 
 def feature_widths(built: HeteroData) -> dict[str, dict[str, int]]:
@@ -59,18 +76,23 @@ def _edge(built: HeteroData, edge_type: EdgeType, matrix: sp.csr_matrix) -> None
     """Add a relation with its reverse; a symmetric relation within one type is its own. Empty ones stay out."""
     if matrix.nnz == 0:
         return
-    entries = matrix.tocoo()
-    index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    weight = torch.from_numpy(entries.data.astype(np.float32))
     source, name, target = edge_type
-    ways = [(edge_type, index, matrix.shape[1])]
+    _store(built[edge_type], matrix)
     if source != target:
-        ways.append(((target, f"rev_{name}", source), index.flip(0), matrix.shape[0]))
-    for way, ends, receivers in ways:
-        order = torch.argsort(ends[1], stable=True)
-        built[way].edge_index = ends[:, order].contiguous()
-        built[way].edge_weight = weight[order].contiguous()
-        built[way].normaliser = torch.zeros(receivers).index_add_(0, ends[1], weight)
+        _store(built[target, f"rev_{name}", source], sp.csr_matrix(matrix.T))
+
+
+def _store(edges: Any, matrix: sp.csr_matrix) -> None:
+    """`matrix` (sources, targets): edge list with weights that sum to one per target, and CSR arrays of it both ways."""
+    by_target = normalised(sp.csr_matrix(matrix.T), "l1")
+    by_source = sp.csr_matrix(by_target.T)
+    entries = by_target.tocoo()
+    edges.edge_index = torch.from_numpy(np.stack([entries.col, entries.row]).astype(np.int64))
+    edges.edge_weight = torch.from_numpy(entries.data.astype(np.float32))
+    for suffix, stored in (("", by_target), ("_t", by_source)):
+        edges[f"pointers{suffix}"] = torch.from_numpy(stored.indptr.astype(np.int64))
+        edges[f"columns{suffix}"] = torch.from_numpy(stored.indices.astype(np.int64))
+        edges[f"shares{suffix}"] = torch.from_numpy(stored.data.astype(np.float32))
 
 
 def _scaled(matrix: Floats) -> Floats:

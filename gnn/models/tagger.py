@@ -51,7 +51,7 @@ class Tagger(nn.Module):
         self.towers = towers
         if shape.message_passing:
             self.encoder = HeteroEncoder(
-                shape.feature_widths, shape.edge_types, width=d, layers=shape.layers, dropout=min(shape.dropout, 0.2)
+                shape.feature_widths, shape.edge_types, ["person"], width=d, layers=shape.layers, dropout=min(shape.dropout, 0.2)
             )
             self.messages = nn.Linear(d, d)
         if shape.positions:

@@ -23,7 +23,7 @@ class TrainingOptions:
     epochs: int = 40
     patience: int = 5
     batch_persons: int = 128
-    folds: int = 6
+    folds: int = 5
     report_share: float = 0.2
     """Share of the labelled persons on whom the reported metrics are measured, by a training that never sees them."""
     width: int = 64

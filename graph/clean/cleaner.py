@@ -53,6 +53,7 @@ class Cleaner:
             "email": Memo(identifiers.email).column,
             "advertising_id": Memo(identifiers.advertising_id).column,
             "name": Memo(person.name).column,
+            "place": Memo(person.place).column,
             "gender": Memo(person.gender).column,
             "postcode": Memo(person.postcode).column,
             "country": Memo(country).column,
@@ -69,9 +70,8 @@ class Cleaner:
         given = dict(zip(batch.schema.names, batch.columns, strict=True))
         raw = {c: given[c] for c in table.columns if c in given}
         clean = self._columns(name, raw)
-        texts = {c: as_text(raw[c]) for c in raw}
-        why = reasons(table, texts, clean, rows)
-        clean["_raw"] = json_objects({c: _unused(texts[c], clean[c]) for c in raw}, rows)
+        why = reasons(table, raw, clean, rows)
+        clean["_raw"] = json_objects({c: _unused(raw[c], clean[c]) for c in raw}, rows)
         self._derive(name, clean, rows)
         unknown = {c: v for c, v in given.items() if c not in table.columns and c not in LINEAGE}
         clean["_traits"] = given["_traits"] if "_traits" in given else json_objects(unknown, rows)
@@ -142,10 +142,11 @@ def _with_country(text: pa.Array, country: pa.Array | None) -> pa.Array:
     return pc.binary_join_element_wise(text, known, identifiers.SEPARATOR)
 
 
-def _unused(text: pa.Array, clean: pa.Array) -> pa.Array:
+def _unused(raw: pa.Array, clean: pa.Array) -> pa.Array:
     """Raw texts of the values that cleaning made null; blank ones are no loss."""
-    lost = pc.and_(pc.is_null(clean), pc.is_valid(text))
+    lost = pc.and_(pc.is_null(clean), pc.is_valid(raw))
     if not pc.any(lost).as_py():
-        return pa.nulls(len(text), pa.string())
+        return pa.nulls(len(raw), pa.string())
+    text = as_text(raw)
     lost = pc.and_(lost, pc.not_equal(pc.utf8_ltrim_whitespace(text), ""))
     return pc.if_else(lost, text, pa.scalar(None, pa.string()))

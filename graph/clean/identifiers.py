@@ -51,7 +51,7 @@ def email(text: str) -> str | None:
         return None
     if not (_COMMON.fullmatch(text) and "--" not in text and text.index("@") <= 64):
         try:
-            text = validate_email(text, check_deliverability=False).normalized.lower()
+            text = validate_email(text, check_deliverability=False, strict=True).normalized.lower()
         except EmailNotValidError:
             return None
     local, _, domain = text.rpartition("@")

@@ -1,4 +1,4 @@
-"""Attributes of people: names, birth dates, gender, country, postcode.
+"""Attributes of people: names, places, birth dates, gender, country, postcode.
 
 Each function maps one text to its normal form, or None. Names keep their case: folding it is matching's business. A birth date
 with slashes whose order is open is read day first, as most of the world writes it, unless the country is the United States.
@@ -17,7 +17,7 @@ from dateutil import parser
 from graph.clean.identifiers import SEPARATOR
 from graph.clean.text import NULL_LIKE
 
-__all__ = ["Countries", "birth_date", "gender", "name", "postcode"]
+__all__ = ["Countries", "birth_date", "gender", "name", "place", "postcode"]
 
 _GENDERS = {
     **dict.fromkeys(("m", "male", "man", "boy", "masculine", "mr"), "male"),
@@ -44,11 +44,16 @@ _ALPHA_3 = (
 
 def name(text: str) -> str | None:
     """NFKC, single spaces; None if null-like or without a letter."""
+    found = place(text)
+    return found if found and any(c.isalpha() for c in found) else None
+
+
+def place(text: str) -> str | None:
+    """Street, city or region: NFKC, single spaces; None if null-like. A street may be a bare number."""
     text = " ".join(unicodedata.normalize("NFKC", text).split())
-    text = " ".join("".join(c for c in text if c.isprintable()).split())
-    if text.lower() in NULL_LIKE or not any(c.isalpha() for c in text):
-        return None
-    return text
+    if not text.isprintable():
+        text = " ".join("".join(c for c in text if c.isprintable()).split())
+    return text if text and text.lower() not in NULL_LIKE else None
 
 
 def postcode(text: str) -> str | None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.clean.kinds import kind_of
+from graph.clean.text import as_text
 from graph.tables import InputTable
 
 __all__ = ["reasons"]
@@ -22,7 +23,7 @@ _UNUSABLE = {
 
 
 def reasons(table: InputTable, raw: Mapping[str, pa.Array], clean: Mapping[str, pa.Array], rows: int) -> pa.Array:
-    """A reason per row, null where the row is good. `raw` holds texts."""
+    """A reason per row, null where the row is good."""
     why = pa.nulls(rows, pa.string())
     for column in table.required:
         if column not in clean:
@@ -30,7 +31,7 @@ def reasons(table: InputTable, raw: Mapping[str, pa.Array], clean: Mapping[str, 
         bad = pc.is_null(clean[column])
         if not pc.any(bad).as_py():
             continue
-        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(raw[column]), ""), True)
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(as_text(raw[column])), ""), True)
         unusable = f"{column} {_UNUSABLE.get(kind_of(table.name, column), 'is not usable')}"
         told = pc.if_else(blank, f"{column} is missing", unusable)
         why = pc.coalesce(why, pc.if_else(bad, told, pa.scalar(None, pa.string())))

@@ -115,7 +115,7 @@ def _microseconds(values: pa.Array) -> pa.Array:
     if pa.types.is_date(values.type):
         values = values.cast(pa.date32()).cast(pa.timestamp("s"))
     seconds = values.cast(pa.timestamp("s", values.type.tz), safe=False).cast(pa.int64())
-    fits = pc.and_(pc.greater_equal(seconds, 0), pc.less(seconds, int(_LAST.timestamp())))
+    fits = pc.and_(pc.greater_equal(values.cast(pa.int64()), 0), pc.less(seconds, int(_LAST.timestamp())))
     kept = pc.if_else(fits, values, pa.scalar(None, values.type))
     return kept.cast(pa.timestamp("us", values.type.tz), safe=False).cast(pa.int64()).cast(TIME)
 
@@ -129,4 +129,5 @@ def _full_offset(offset: pa.Array) -> pa.Array:
     """`+02` and `+0200` as `+02:00`."""
     if offset.null_count == len(offset):
         return offset
-    return pc.replace_substring_regex(offset, r"^([+-]\d\d):?(\d\d)?$", r"\1:\2").cast(pa.string())
+    offset = pc.replace_substring_regex(offset, r"^([+-]\d\d)$", r"\1:00")
+    return pc.replace_substring_regex(offset, r"^([+-]\d\d)(\d\d)$", r"\1:\2")

@@ -16,6 +16,24 @@ __all__ = ["Zones", "offset_minutes"]
 
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+\-−])\s*(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
 _SUMMER = re.compile(r" (daylight|summer) time$", re.IGNORECASE)
+# Names that browsers write (CLDR's English names, Windows display names) where they are no key of the Windows table.
+_WRITTEN = {
+    "british standard time": "Europe/London",
+    "irish standard time": "Europe/Dublin",
+    "western european standard time": "Europe/Lisbon",
+    "eastern european standard time": "Europe/Athens",
+    "moscow standard time": "Europe/Moscow",
+    "brasilia standard time": "America/Sao_Paulo",
+    "malay peninsula standard time": "Asia/Singapore",
+    "singapore standard time": "Asia/Singapore",
+    "korean standard time": "Asia/Seoul",
+    "japan standard time": "Asia/Tokyo",
+    "hong kong standard time": "Asia/Hong_Kong",
+    "philippine standard time": "Asia/Manila",
+    "australian eastern standard time": "Australia/Sydney",
+    "australian western standard time": "Australia/Perth",
+    "east africa standard time": "Africa/Nairobi",
+}
 _UTC = frozenset({"z", "utc", "gmt", "etc/utc", "etc/gmt", "zulu", "coordinated universal time"})
 _NO_ZONE = frozenset({"localtime", "posixrules", "Factory"})
 
@@ -26,7 +44,7 @@ class Zones:
     @cached_property
     def _names(self) -> dict[str, str]:
         names = {name.lower(): name for name in zoneinfo.available_timezones() - _NO_ZONE}
-        return names | {name.lower(): zone for name, zone in win_tz.items()}
+        return names | _WRITTEN | {name.lower(): zone for name, zone in win_tz.items()}
 
     def __call__(self, text: str) -> str | None:
         """The canonical name."""

@@ -38,7 +38,8 @@ class ConsentLog:
         self._database = database
 
     def append(self, records: Sequence[ConsentRecord], *, now: datetime) -> int:
-        """Add records, all or none; gives the sequence number of the last. Raises InputError for an unknown subject kind or a time without zone."""
+        """Add records, all or none; gives the sequence number of the last. Raises InputError for a subject kind that is neither
+        device nor account, for an empty id, for a time without zone."""
         for record in records:
             if record.subject_kind not in ("device", "account") or not record.subject_id:
                 raise InputError("a consent record needs a subject kind of device or account, and a subject id")

@@ -6,7 +6,8 @@ and the weights of a pair add up to its score (Fellegi and Sunter 1969); probabi
 
 sign_in                an event with both: base + 2 log2(share) - log2(people on the device), where share is the part of either's
                        sign-ins that the pair makes up, 1 - (1 - of the device's)(1 - of the account's). A friend who signed in
-                       once on my telephone and mostly signs in elsewhere weighs nothing; a new telephone weighs full.
+                       once on my telephone and mostly signs in elsewhere weighs nothing, which is the least; a new
+                       telephone weighs full.
 shared_email, shared_phone, shared_advertising_id
                        base - log2(holders - 1). Of k holders each is paired with one earlier holder (the one whose record
                        agrees best, the smallest of those): k - 1 pairs, not k², and no pair of records that conflict.
@@ -121,7 +122,8 @@ _SIGN_INS = """
 INSERT INTO evidence
 WITH totals AS (SELECT account_id, sum(count) AS count FROM signed_in GROUP BY account_id)
 SELECT a.number, d.number, 'sign_in',
-       $sign_in + 2 * log2(1 - (1 - u.share) * (1 - s.count / t.count)) - log2(u.owners), s.sources, s.first_seen, s.last_seen
+       greatest($sign_in + 2 * log2(1 - (1 - u.share) * (1 - s.count / t.count)) - log2(u.owners), 0),
+       s.sources, s.first_seen, s.last_seen
 FROM signed_in s JOIN totals t ON t.account_id = s.account_id
 JOIN eligible a ON a.kind = 'account' AND a.id = s.account_id JOIN eligible d ON d.kind = 'device' AND d.id = s.device_id
 LEFT JOIN same_accounts g ON g.account_id = s.account_id

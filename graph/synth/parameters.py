@@ -16,7 +16,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Population:
-    """A population; the same parameters give the same files, byte for byte.
+    """A population; the same parameters give the same files, byte for byte (with the same versions of NumPy and Arrow).
 
     `devices` counts device ids (a reset cookie or a new phone is a new one), shared devices and bots among them; `events`
     counts rows. Shares are of people unless the name says otherwise. The period begins at `start`, never at today's date.

@@ -75,13 +75,13 @@ def generate(folder: Path, parameters: Population = DEMO, progress: Progress = _
     human = parameters.events - int(parameters.events * parameters.bot_event_share)
     human -= parameters.events // 100 if len(accounts) else 0
     streams = make_streams(parameters, people)
-    visits = make_visits(parameters, people, streams, places, human - human // 16)
+    visits = make_visits(parameters, people, streams, places, human - human // 14)
     devices, device_of_visit = make_devices(parameters, people, streams, visits.stream, visits.start)
     networks = make_networks(parameters, people, devices)
     device_ids = hex_ids(generator(parameters.seed, "device ids"), "d", len(devices))
     steps("devices")
     sessions = make_sessions(
-        parameters, people, accounts, streams, visits, devices, device_of_visit, networks, places, human // 16
+        parameters, people, accounts, streams, visits, devices, device_of_visit, networks, places, human // 14
     )
     events, event_table = make_events(
         parameters, people, accounts, devices, networks, contents, sessions, words, places, device_ids

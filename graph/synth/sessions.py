@@ -6,7 +6,7 @@ tablets and kiosks several people sign in; now and then somebody signs in on a d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,10 +67,13 @@ def make_sessions(
     parameters: Population, people: People, accounts: Accounts, streams: Streams, visits: Visits, devices: Devices, device: Ints,
     networks: Networks, places: list[dict[str, Any]], budget: int,
 ) -> Sessions:  # fmt: skip
-    """Sessions of visits, each on its `device`, and of shared devices: the latter have `budget` events at most."""
+    """Sessions of visits, each on its `device`, and of shared devices. `budget` is for the latter; what they leave of it makes
+    visits longer."""
     rng = generator(parameters.seed, "sessions")
     shared = _shared(rng, parameters, people, accounts, devices, networks, places, budget)
     personal = _personal(rng, parameters, people, accounts, streams, visits, devices, device, networks)
+    longer = rng.integers(0, len(personal.size), budget - int(shared.size.sum()))
+    personal = replace(personal, size=personal.size + np.bincount(longer, minlength=len(personal.size)))
     return Sessions(*(np.concatenate([getattr(personal, f.name), getattr(shared, f.name)]) for f in fields(Sessions)))
 
 

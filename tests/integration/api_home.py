@@ -23,6 +23,7 @@ PEOPLE = 1500
 REFUSING = range(0, 40)
 SILENT = range(40, 80)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ODD = "odd/id with space"
 COUNTRIES = ("DE", "FR", "JP")
 TAGS = ("cycling", "health/cancer", "reading", "running")
 
@@ -67,11 +68,11 @@ def fill_lake(workspace: Workspace) -> None:
         "accounts",
         pa.table(
             {
-                "account_id": [account(i) for i in n],
-                "source": ["crm"] * PEOPLE,
-                "email": [email(i) for i in n],
-                "country": [COUNTRIES[i % 3] for i in n],
-                "region": [f"region {i % 7}" for i in n],
+                "account_id": [*(account(i) for i in n), ODD],
+                "source": ["crm"] * PEOPLE + ["web"],
+                "email": [*(email(i) for i in n), None],
+                "country": [COUNTRIES[i % 3] for i in range(PEOPLE + 1)],
+                "region": [f"region {i % 7}" for i in range(PEOPLE + 1)],
             }
         ),
     )
@@ -101,17 +102,22 @@ def fill_lake(workspace: Workspace) -> None:
         ),
     )
     asked = [i for i in n if i not in SILENT]
+    allowed = ["1", "3", "4", "9"]
     lake.append(
         "consents",
         pa.table(
             {
-                "subject_kind": ["account"] * len(asked),
-                "subject_id": [account(i) for i in asked],
-                "purposes": pa.array([[] if i in REFUSING else ["1", "3", "4", "9"] for i in asked], pa.list_(pa.string())),
-                "at": pa.array([NOW - timedelta(days=30)] * len(asked), pa.timestamp("us", "UTC")),
+                "subject_kind": ["account"] * (len(asked) + 1),
+                "subject_id": [*(account(i) for i in asked), ODD],
+                "purposes": pa.array([*([] if i in REFUSING else allowed for i in asked), allowed], pa.list_(pa.string())),
+                "at": pa.array([NOW - timedelta(days=30)] * (len(asked) + 1), pa.timestamp("us", "UTC")),
             }
         ),
     )
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def plant(path: Path) -> Planted:
@@ -130,3 +136,4 @@ def plant(path: Path) -> Planted:
         narrow = {scope: control.keys.create("acme", scopes - {scope}, now=NOW)[1] for scope in Scope}
         _, collector = control.keys.create("acme", {Scope.COLLECT}, now=NOW)
     return Planted(path, full, foreign, narrow, collector)
+

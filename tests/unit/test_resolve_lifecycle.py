@@ -30,9 +30,7 @@ def test_new_clusters_are_named_after_their_smallest_member() -> None:
     assert person_ids(changes, [0, 0, 2]) == [fresh(0), fresh(0), fresh(2)]
     assert changes.created == [0, 2]
     assert (changes.merges, changes.splits, changes.joined, changes.moved) == ([], [], [], [])
-    assert fresh(0) == "pxjovtwh2uo5ag24y" or len(fresh(0)) == 17
-    assert fresh(0)[1:].isalnum()
-    assert fresh(0) == fresh(0).lower() != fresh(1)
+    assert fresh(0) == "phsxbizaptlxzmkhe"  # ids outlive versions of this code
 
 
 def test_an_id_that_was_ever_given_is_not_given_again() -> None:

@@ -84,7 +84,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(EVENTS)
 def test_counts_and_dates_equal_those_of_a_loop(events: list[tuple[str | None, str | None, str | None, int]]) -> None:
     rows = [

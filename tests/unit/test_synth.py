@@ -184,7 +184,7 @@ def test_shares_are_as_asked(made: Truth, source: dict[str, pa.Table], truth: di
     events = source["events"]
     kind = {r["id"]: r["class"] for r in truth["classes"].to_pylist() if r["kind"] == "device"}
     of_bots = sum(kind.get(d) == "bot" for d in events["device_id"].to_pylist()) / SMALL.events
-    assert of_bots == pytest.approx(SMALL.bot_event_share, abs=0.005)
+    assert of_bots == pytest.approx(SMALL.bot_event_share, abs=0.001)
     answers = Counter(
         "string" if r["purposes"] is None else "refused" if not r["purposes"] else "given" for r in source["consents"].to_pylist()
     )
@@ -206,17 +206,17 @@ def test_devices_churn_and_are_shared(source: dict[str, pa.Table], truth: dict[s
         for r in source["events"].select(["device_id", "account_id"]).to_pylist()
         if r["device_id"] and r["account_id"]
     }
-    people_on = Counter()
-    for device, people in {d: {person["account", a] for dd, a in pairs if dd == d} for d in {d for d, _ in pairs}}.items():
-        people_on[device] = len(people)
+    signed: dict[str, list[str]] = {}
+    for device, account in pairs:
+        signed.setdefault(device, []).append(person["account", account])
+    people_on = Counter({device: len(set(people)) for device, people in signed.items()})
     kind = {r["id"]: r["class"] for r in truth["classes"].to_pylist() if r["kind"] == "device"}
     busiest, most = people_on.most_common(1)[0]
     assert kind[busiest] == "shared"
     assert most > 100  # a kiosk
     assert sum(n > 1 for d, n in people_on.items() if kind[d] == "shared") >= 3  # family tablets
-    own = [d for d, n in people_on.items() if kind[d] == "person"]
-    right = sum(any(person["account", a] == person["device", d] for dd, a in pairs if dd == d) for d in own[:300])
-    assert 0.9 < right / 300 < 1.0  # stray sign-ins exist, and are rare
+    own = [person["device", d] in people for d, people in signed.items() if kind[d] == "person"]
+    assert 0.95 < np.mean(own) < 1.0  # devices on which somebody else alone signed in exist, and are rare
 
 
 def test_use_follows_day_and_week(source: dict[str, pa.Table]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, Recipient, View
+from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
 
 __all__ = [
     "AttributeCondition",
@@ -145,7 +145,9 @@ class AudiencePage(View):
 
 
 class ExportRequest(Body):
-    """What the rows are for, who gets them, and in which form."""
+    """Who gets the rows, and in which form."""
+
+    model_config = shown({"recipient": "adserver", "format": "csv"})
 
     recipient: Recipient = Field(description="who gets the file; pseudonyms differ between recipients")
     format: Literal["csv", "jsonl", "parquet"] = "csv"

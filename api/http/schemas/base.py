@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Body", "Cursor", "Id", "Kind", "ProblemBody", "Recipient", "View", "Violation"]
+__all__ = ["Body", "Cursor", "Id", "Kind", "ProblemBody", "Recipient", "View", "Violation", "shown"]
 
 Kind = Literal["device", "account"]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -18,6 +18,11 @@ class Body(BaseModel):
     """A request body: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def shown(example: dict[str, Any]) -> ConfigDict:
+    """The configuration of a body with an example."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 class View(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.http.schemas.base import View
+from api.http.schemas.base import View, shown
 
 __all__ = ["Alias", "Batch", "Call", "Collected", "Group", "Identify", "Page", "Screen", "Track"]
 
@@ -37,6 +37,8 @@ class Call(BaseModel):
 class Track(Call):
     """Somebody did something."""
 
+    model_config = shown({"type": "track", "anonymousId": "d-7f31", "event": "Order Completed", "properties": {"revenue": 39.9}, "messageId": "m-1"})
+
     type: Literal["track"] = "track"
     event: _Text = Field(examples=["Order Completed"])
     properties: _Object | None = None
@@ -45,12 +47,16 @@ class Track(Call):
 class Identify(Call):
     """Who somebody is."""
 
+    model_config = shown({"type": "identify", "userId": "user-19", "anonymousId": "d-7f31", "traits": {"address": {"country": "DE"}}, "messageId": "m-2"})
+
     type: Literal["identify"] = "identify"
     traits: _Object | None = None
 
 
 class Page(Call):
     """Somebody looked at a page."""
+
+    model_config = shown({"type": "page", "anonymousId": "d-7f31", "name": "Shoes", "properties": {"url": "https://shop.example/shoes"}, "messageId": "m-3"})
 
     type: Literal["page"] = "page"
     name: _Text | None = None
@@ -61,6 +67,8 @@ class Page(Call):
 class Screen(Call):
     """Somebody looked at a screen of an app."""
 
+    model_config = shown({"type": "screen", "anonymousId": "d-7f31", "name": "Basket", "messageId": "m-4"})
+
     type: Literal["screen"] = "screen"
     name: _Text | None = None
     category: _Text | None = None
@@ -70,12 +78,16 @@ class Screen(Call):
 class Alias(Call):
     """Two ids are one person."""
 
+    model_config = shown({"type": "alias", "previousId": "d-7f31", "userId": "user-19", "messageId": "m-5"})
+
     type: Literal["alias"] = "alias"
     previousId: _Text
 
 
 class Group(Call):
     """Somebody belongs to a group."""
+
+    model_config = shown({"type": "group", "userId": "user-19", "groupId": "club-1", "messageId": "m-6"})
 
     type: Literal["group"] = "group"
     groupId: _Text
@@ -88,7 +100,9 @@ _AnyCall = Annotated[Track | Identify | Page | Screen | Alias | Group, Field(dis
 class Batch(BaseModel):
     """Many calls at once. A `context` or `integrations` beside `batch` holds for calls without their own."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True) | shown(
+        {"batch": [{"type": "track", "anonymousId": "d-7f31", "event": "Order Completed", "messageId": "m-1"}]}
+    )
 
     batch: list[_AnyCall] = Field(min_length=1, max_length=2500)
     context: _Object | None = None

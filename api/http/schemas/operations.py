@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, Recipient, View
+from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
 
 __all__ = [
     "ConsentBody",
@@ -26,6 +26,8 @@ _Consent = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
 class SubgraphRequest(Body):
     """Which part of the graph, told how, in which form."""
+
+    model_config = shown({"audience_id": "aud-4be0643f1d98573b", "level": "class", "recipient": "board", "format": "graphml"})
 
     audience_id: Id | None = Field(None, description="the people to draw; without it, everybody")
     level: Literal["class", "person"] = Field(
@@ -52,6 +54,8 @@ class QueryList(View):
 
 class QueryRequest(Body):
     """Values of a query's parameters."""
+
+    model_config = shown({"parameters": {"device_id": "d-7f31"}})
 
     parameters: dict[str, str | int | float | bool | AwareDatetime | list[str] | None] = Field(default_factory=dict, max_length=32)
 
@@ -85,6 +89,8 @@ class ConsentBody(Body):
 
 class ConsentsBody(Body):
     """Consent records, taken all or none."""
+
+    model_config = shown({"consents": [{"subject_kind": "account", "subject_id": "user-19", "purposes": [1, 3, 4, 9]}]})
 
     consents: list[ConsentBody] = Field(min_length=1, max_length=1000)
 

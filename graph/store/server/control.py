@@ -26,6 +26,7 @@ __all__ = ["BOLT_PORT", "HTTP_PORT", "ServerStatus", "import_full", "start", "st
 
 BOLT_PORT = 7687
 HTTP_PORT = 7474
+_IMPORT_HEAP = "2g"  # the import tool runs while the server does not
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def import_full(
             found.end()
         runner, ports = choose(home), _ports(home)
         runner.prepare(ports, progress)
-        import_offline(home.neo4j, runner, arguments, folder, heap, progress)
+        import_offline(home.neo4j, runner, arguments, folder, _IMPORT_HEAP, progress)
         _run(home, runner, ports, heap, short_lived, timeout_seconds, progress)
         return _status(home, runner, "started")
 
@@ -165,11 +166,7 @@ def _ports(home: Home) -> Ports:
 def _locked(home: Home) -> Iterator[None]:
     try:
         home.neo4j.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home.neo4j / "server.lock")
-        lock.acquire()
+        with FileLock(home.neo4j / "server.lock"):
+            yield
     except OSError as error:
         raise HomeNotWritable(home.neo4j, error.strerror or str(error)) from error
-    try:
-        yield
-    finally:
-        lock.release()

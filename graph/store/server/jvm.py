@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +47,8 @@ class JavaRunner:
 
     def launch(self, ports: Ports, heap: str, *, short_lived: bool = False) -> None:
         """Start the process."""
+        for left in (self._folder / "run").iterdir():  # temporary files of a server that was killed
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         server_log(self._folder).write_bytes(b"")
         arguments = [f"--home-dir={self._folder}", f"--config-dir={self._folder / 'conf'}"]
         launch(self._folder, [*self._java(heap, short_lived), SERVER, *arguments])
@@ -120,6 +123,7 @@ class JavaRunner:
             *(["-XX:TieredStopAtLevel=1"] if short_lived else []),  # the quick compiler only: half the CPU time to come up
             "-Dfile.encoding=UTF-8",
             folder_option(self._folder),
+            f"-Djava.io.tmpdir={self._folder / 'run'}",
             *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENED),
             "--enable-native-access=ALL-UNNAMED",
             "-cp",

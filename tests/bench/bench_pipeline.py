@@ -1,0 +1,131 @@
+"""Ingest, resolve and load of a large synthetic source, against the time in which DuckDB reads the same files and writes them
+as Parquet in the same run.
+
+    python -m tests.bench.bench_pipeline [--preset million] [--source FOLDER] [--keep FOLDER] [--bound 40] [--memory 8]
+
+Exit code 1 where a stage fails, or the stages together go over the bound (times the yardstick) or over the memory (GB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from graph.synth import PRESETS, Population, generate
+from tests.bench.harness import Measured, failed, machine, measure, python, show, tessera
+
+# Prints the seconds of reading and writing alone: neither the interpreter's start nor the import is in the yardstick.
+YARDSTICK = """
+import sys, time
+from pathlib import Path
+import duckdb
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
+with duckdb.connect() as connection:
+    connection.execute("SET enable_progress_bar = false")
+    begin = time.perf_counter()
+    for file in sorted(source.iterdir()):
+        reader = {".parquet": "read_parquet", ".csv": "read_csv", ".jsonl": "read_json"}[file.suffix]
+        connection.execute(f"COPY (SELECT * FROM {reader}('{file}')) TO '{target / (file.stem + '.parquet')}' (FORMAT parquet)")
+    print(time.perf_counter() - begin)
+"""
+
+
+def yardstick(source: Path, folder: Path) -> tuple[float, Measured]:
+    """Median of three runs: seconds inside, and the last child."""
+    seconds = []
+    for attempt in range(3):
+        target = folder / f"yardstick-{attempt}"
+        target.mkdir(parents=True)
+        run = measure(python("-c", YARDSTICK, str(source), str(target)))
+        if run.code:
+            raise SystemExit(failed("yardstick", run))
+        seconds.append(float(run.output))
+    return statistics.median(seconds), run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="million")
+    parser.add_argument("--source", type=Path, help="an existing source folder instead of a synthetic one")
+    parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
+    parser.add_argument("--bound", type=float, default=40.0)
+    parser.add_argument("--memory", type=float, default=8.0)
+    options = parser.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        return _run(folder, options.source, PRESETS[options.preset], options.bound, options.memory * 1e9)
+
+
+def _run(folder: Path, source: Path | None, population: Population, bound: float, memory: float) -> int:
+    if source is None:
+        made = generate(folder / "population", population)
+        source = made.source
+        print(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.summary().items()))
+    unit, run = yardstick(source, folder)
+    rows: list[dict[str, object]] = [_row("DuckDB reads and writes Parquet", unit, run, unit, "the yardstick")]
+    environment = {"TESSERA_HOME": str(folder / "home"), "OMP_NUM_THREADS": "2"}
+    total, peak = 0.0, 0
+    for name, arguments in (
+        ("tessera ingest", ("ingest", str(source), "--json", "--quiet")),
+        ("tessera resolve (with snapshot and load)", ("resolve", "--json", "--quiet")),
+        ("tessera ingest, the same again", ("ingest", str(source), "--json", "--quiet")),
+    ):
+        run = measure(tessera(*arguments), environment=environment)
+        if run.code:
+            print(failed(name, run), file=sys.stderr)
+            return 1
+        if "again" not in name:
+            total, peak = total + run.wall_seconds, max(peak, run.peak_bytes)
+        rows.append(_row(name, run.wall_seconds, run, unit, _rates(json.loads(run.output), run.wall_seconds)))
+    rows.append(
+        {
+            "what": "ingest + resolve + load",
+            "seconds": f"{total:.1f}",
+            "CPU s": "",
+            "peak GB": f"{peak / 1e9:.2f}",
+            "× yardstick": f"{total / unit:.1f}",
+            "notes": f"bounds: {bound:g} ×, {memory / 1e9:g} GB",
+        }
+    )
+    show("Pipeline, embedded", rows)
+    return int(total > bound * unit or peak > memory)
+
+
+def _row(name: str, seconds: float, run: Measured, unit: float, notes: str) -> dict[str, object]:
+    return {
+        "what": name,
+        "seconds": f"{seconds:.2f}",
+        "CPU s": f"{run.cpu_seconds:.1f}",
+        "peak GB": f"{run.peak_bytes / 1e9:.2f}",
+        "× yardstick": f"{seconds / unit:.1f}",
+        "notes": notes,
+    }
+
+
+def _rates(report: object, seconds: float) -> str:
+    """Every count of the command's report that is worth a rate, per second of the whole command."""
+    found: list[str] = []
+
+    def walk(value: object) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key in ("rows_read", "rows", "evidence", "nodes", "relationships") and isinstance(inner, int) and inner:
+                    found.append(f"{inner:,} {key.replace('_', ' ')} ({inner / seconds:,.0f}/s)")
+                else:
+                    walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(report)
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
