@@ -6,7 +6,7 @@ Only this module and `api.pipeline` know every stage; stages know none of each o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,6 +67,10 @@ class Workspace:
             yield opened
         finally:
             opened.close()
+
+    def writable_store(self) -> AbstractContextManager[GraphStore]:
+        """The configured graph store, for writing. Raises as `store`."""
+        return self.store(read_only=False)
 
     @contextmanager
     def control(self) -> Iterator[Control]:

@@ -25,7 +25,6 @@ def serve(
     """Serve the API, and take collected calls into the graph now and then. The one process that writes the home."""
     import uvicorn
 
-    from api import inbox
     from api.http.app import create_app
     from api.settings import load_settings
     from api.workspace import Workspace
@@ -33,7 +32,7 @@ def serve(
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     opened = Workspace.open(settings)
-    with opened.home.writing("serve"), inbox.draining(opened):
+    with opened.home.writing("serve"):
         uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
 
 
@@ -46,6 +45,6 @@ def worker(
     opened = workspace()
     with opened.home.writing("worker"), progress(quiet) as show:
         if once:
-            say(f"took {inbox.drain(opened, show):,} files")
+            say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")
         else:
-            inbox.drain_for_ever(opened, show)
+            inbox.drain_for_ever(opened, opened.writable_store, show)

@@ -80,7 +80,7 @@ class RulePeople:
             case CountCondition():
                 counts = self._persons[condition.count].to_numpy()
                 most = np.inf if condition.maximum is None else condition.maximum
-                return (counts >= condition.minimum) & (counts <= most)
+                return np.asarray((counts >= condition.minimum) & (counts <= most), dtype=bool)
             case RuleGroup():
                 return self._group(condition)
 
@@ -93,8 +93,8 @@ class RulePeople:
         with self._connect() as connection:
             connection.register("members", self._members)
             found = connection.sql(
-                f'SELECT DISTINCT person_id FROM {view} JOIN members ON id = {key} AND members.kind = ? WHERE {view}."{column}" IN '
-                "(SELECT unnest(?))",
+                f"SELECT DISTINCT person_id FROM {view} JOIN members ON id = {key} AND members.kind = ? "
+                f'WHERE {view}."{column}" IN (SELECT unnest(?))',
                 params=[kind, list(values)],
             ).to_arrow_table()
         return found["person_id"].combine_chunks().cast(pa.string())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from api.http.errors import Problem, ProblemError, not_found
+from api.http.errors import Problem
 from api.http.resources import Resources
 from api.http.schemas.audiences import LookalikeAudience, RuleAudience
 from api.http.view import View
@@ -44,9 +44,7 @@ def build(opened: Resources, tenant_id: str, definition: RuleAudience | Lookalik
             members = _lookalike(opened, view, tenant_id, definition)
     now = datetime.now(UTC)
     stored = _as_stored(definition.model_dump(mode="json", exclude={"name", "kind"}, exclude_none=True))
-    created = opened.control.audiences.create(
-        tenant_id, definition.name, AudienceKind(definition.kind), stored, now=now
-    )
+    created = opened.control.audiences.create(tenant_id, definition.name, AudienceKind(definition.kind), stored, now=now)
     try:
         filled = opened.control.audiences.fill(created.audience_id, members, now=now)
         with opened.graph_lock:

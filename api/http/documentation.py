@@ -65,7 +65,12 @@ _FAILURES: dict[int, tuple[str, str, str, str]] = {
         "This deployment lacks an optional part; its operator has to install 'tessera[gnn]'.",
         "An optional part is not installed.",
     ),
-    503: ("unavailable", "Service unavailable", "A store of this deployment does not answer; try again.", "Wait for Retry-After."),
+    503: (
+        "unavailable",
+        "Service unavailable",
+        "A store of this deployment does not answer; try again.",
+        "Wait for Retry-After.",
+    ),
 }
 
 

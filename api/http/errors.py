@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from api.http.field_names import FieldNames
 from graph import errors as domain
 
-__all__ = ["MEDIA_TYPE", "Problem", "ProblemError", "install", "not_found", "problem_response", "translate"]
+__all__ = ["MEDIA_TYPE", "TOO_LARGE", "Problem", "ProblemError", "install", "not_found", "problem_response", "translate"]
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:tessera:problem:"
@@ -45,6 +45,7 @@ class ProblemError(Exception):
         super().__init__(problem.slug)
 
 
+TOO_LARGE = Problem("too-large", 413, "Body too large", "The body is larger than this address takes.")
 _NOT_FOUND = Problem("not-found", 404, "Not found", "There is nothing here that this key may see.")
 
 
@@ -108,6 +109,8 @@ def _of_status(status: int) -> Problem:
         return _NOT_FOUND
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Problem("method-not-allowed", 405, "Method not allowed", "This address does not take this method; see Allow.")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return TOO_LARGE
     if status == HTTPStatus.BAD_REQUEST:
         return Problem("malformed", 400, "Malformed request", "The request cannot be read.")
     phrase = HTTPStatus(status).phrase
@@ -137,30 +140,25 @@ def _violations(errors: Iterable[Mapping[str, Any]], names: FieldNames) -> list[
 def install(app: FastAPI, names: FieldNames) -> None:
     """Register the handlers: every raised error of the HTTP layer, the domain and the framework ends as a problem."""
 
-    async def raised(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, ProblemError)
+    @app.exception_handler(ProblemError)
+    async def raised(request: Request, error: ProblemError) -> JSONResponse:
         return problem_response(error.problem, _request_id(request))
 
-    async def tessera(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, domain.TesseraError)
+    @app.exception_handler(domain.TesseraError)
+    async def tessera(request: Request, error: domain.TesseraError) -> JSONResponse:
         problem = translate(error)
         if problem is None:
             raise error
         return problem_response(problem, _request_id(request))
 
-    async def framework(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
         problem = _of_status(error.status_code)
         kept = {k: v for k, v in (error.headers or {}).items() if k.lower() in ("allow", "www-authenticate", "retry-after")}
         return problem_response(Problem(problem.slug, problem.status, problem.title, problem.detail, kept), _request_id(request))
 
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         detail = "The request does not fit the description of this operation; see errors."
         extra = {"errors": _violations(error.errors(), names)}
         return problem_response(Problem("invalid-request", 422, "Invalid request", detail, extra=extra), _request_id(request))
-
-    app.add_exception_handler(ProblemError, raised)
-    app.add_exception_handler(domain.TesseraError, tessera)
-    app.add_exception_handler(HTTPException, framework)
-    app.add_exception_handler(RequestValidationError, invalid)

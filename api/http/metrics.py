@@ -26,7 +26,9 @@ class Metrics:
         )
         self.in_progress = Gauge("tessera_http_requests_in_progress", "Requests being answered.", registry=self.registry)
         self.collected = Counter("tessera_collected_calls", "Tracking calls taken.", ["type"], registry=self.registry)
-        self.denied = Counter("tessera_privacy_denials", "Releases that the privacy gate denied.", ["reason"], registry=self.registry)
+        self.denied = Counter(
+            "tessera_privacy_denials", "Releases that the privacy gate denied.", ["reason"], registry=self.registry
+        )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is a template."""

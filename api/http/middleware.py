@@ -11,15 +11,15 @@ import traceback
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.errors import Problem, ProblemError, problem_response
+from api.http.errors import TOO_LARGE, Problem, problem_response
 from api.http.metrics import Metrics
 
 __all__ = ["Surround"]
 
 _DEFECT = Problem("internal", 500, "Internal error", "Something went wrong here; quote the request id to the operator.")
-_TOO_LARGE = Problem("too-large", 413, "Body too large", "The body is larger than this address takes.")
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -33,6 +33,7 @@ class Surround:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -69,7 +70,7 @@ class Surround:
     async def _within_limit(self, scope: Scope, headers: Headers, receive: Receive, send: Send, request_id: str) -> None:
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > self._max_body_bytes:
-            await problem_response(_TOO_LARGE, request_id)(scope, receive, send)
+            await problem_response(TOO_LARGE, request_id)(scope, receive, send)
             return
         taken = 0
 
@@ -79,7 +80,7 @@ class Surround:
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self._max_body_bytes:
-                    raise ProblemError(_TOO_LARGE)
+                    raise HTTPException(413)  # the one kind of error that FastAPI lets through while it reads a body
             return message
 
         await self._app(scope, counted, send)

@@ -115,6 +115,14 @@ class LabelChannels:
         self._mean = raw.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         self._deviation = np.maximum(raw.std(axis=(0, 1), dtype=np.float64), 1e-3).astype(np.float32)
 
+    def distributions(self, persons: Indices) -> Floats:
+        """The channels as the distributions p that they smooth, (b, k, C)."""
+        raw = self.rows(persons) * self._deviation + self._mean
+        view = self._views[-1]
+        centres = np.stack([_centre(n, view) for n in self.names], axis=-1)
+        floor = (0.1 * view.prior + 1e-4)[:, None]
+        return np.asarray(np.exp(raw) * (centres + floor) - floor, np.float32)
+
     def rows(self, persons: Indices) -> Floats:
         """Standardised channels of these persons, (b, k, C), each from the view that hides the person's own fold."""
         out = np.zeros((len(persons), len(self._data.tags), len(self.names)), np.float32)

@@ -98,6 +98,7 @@ class Audiences:
         if people.null_count or pc.count_distinct(people).as_py() != len(people):
             raise InputError(f"audience {audience_id}: a member is null or given twice; give each person once")
         with self._database.writing() as session:
+            self._database.serialise(session)
             row = session.get(AudienceRow, audience_id)
             if row is None:
                 raise InputError(f"no audience {audience_id}; list them with `tessera audience list`")

@@ -46,6 +46,7 @@ class ConsentLog:
             if record.at.tzinfo is None:
                 raise InputError("the time of a consent record needs its zone, such as 2026-06-01T12:00:00Z")
         with self._database.writing() as session:
+            self._database.serialise(session)
             for record in records:
                 session.add(
                     ConsentRow(

@@ -73,6 +73,12 @@ class Database:
         with self._session(writes=True) as session:
             yield session
 
+    def serialise(self, session: Session) -> None:
+        """Let one writer at a time go on from here to its commit, so that it sees what those before it wrote, and so that
+        sequence numbers become visible in their order. On SQLite every writing session is that from its start."""
+        if self.dialect == "postgresql":
+            session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
         try:
@@ -126,8 +132,7 @@ class Database:
     def _prepare(self) -> None:
         with self.writing() as session:
             connection = session.connection()
-            if self.dialect == "postgresql":  # two processes that start at once must not both make the tables
-                session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            self.serialise(session)  # two processes that start at once must not both make the tables
             SchemaVersionRow.metadata.tables[SchemaVersionRow.__tablename__].create(connection, checkfirst=True)
             found = session.scalar(select(SchemaVersionRow.version))
             if found is not None and found > SCHEMA_VERSION:

@@ -66,6 +66,7 @@ class Exports:
         """
         size = len(request.members)
         with self._database.writing() as session:
+            self._database.serialise(session)
             # Sets whose sizes differ by the minimum cannot differ by less: only the others are read.
             near = session.scalars(
                 select(ExportRow)

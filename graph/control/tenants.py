@@ -37,6 +37,7 @@ class Tenants:
         if not _ID.fullmatch(tenant_id):
             raise SettingsError(f"tenant id {tenant_id!r} is not usable; take lower-case letters, digits and hyphens, at most 63")
         with self._database.writing() as session:
+            self._database.serialise(session)
             row = session.get(TenantRow, tenant_id)
             if row is None:
                 row = TenantRow(tenant_id=tenant_id, name=name or tenant_id, created_at=now)

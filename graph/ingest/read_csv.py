@@ -184,7 +184,6 @@ class _Lines:
         self._back: deque[str] = deque()
         self.taken: list[str] = []
         self._length = 0
-        self.ended = False
 
     def __iter__(self) -> _Lines:
         return self
@@ -192,7 +191,6 @@ class _Lines:
     def __next__(self) -> str:
         line = self._back.popleft() if self._back else self._text.readline(MAX_RECORD)
         if not line:
-            self.ended = True
             raise StopIteration
         self.taken.append(line)
         self._length += len(line)
@@ -209,8 +207,7 @@ class _Lines:
     def keep_first(self) -> str:
         """Give up the record: its first line, the others to be read again."""
         self._back.extendleft(reversed(self.taken[1:]))
-        self.ended = False
-        return self.taken[0]
+        return self.taken[0].rstrip("\r\n")
 
 
 def _patient(file: SourceFile, advance: Advance) -> Iterator[RawBatch]:
@@ -244,7 +241,7 @@ def _patient(file: SourceFile, advance: Advance) -> Iterator[RawBatch]:
 
 def _records(lines: _Lines, width: int) -> Iterator[tuple[list[str], str | None]]:
     """Fields of each good row; of a bad one its first line, and why."""
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, strict=True)
     while True:
         lines.start()
         try:
@@ -255,8 +252,8 @@ def _records(lines: _Lines, width: int) -> Iterator[tuple[list[str], str | None]
             many = len(lines.taken) > 1
             reason = "malformed row: a quote is not closed" if many else f"malformed row: longer than {MAX_RECORD} characters"
             reason = reason if isinstance(error, _TooLong) else "malformed row: broken quoting"
-            yield [lines.keep_first()[:MAX_RECORD]], reason
-            reader = csv.reader(lines)
+            yield [lines.keep_first()], reason
+            reader = csv.reader(lines, strict=True)
             continue
         if not row:
             continue
@@ -264,7 +261,7 @@ def _records(lines: _Lines, width: int) -> Iterator[tuple[list[str], str | None]
         if open_quote or len(row) != width:
             reason = "malformed row: a quote is not closed" if open_quote else _malformed(len(row), width)
             yield [lines.keep_first()], reason
-            reader = csv.reader(lines)
+            reader = csv.reader(lines, strict=True)
         else:
             yield row, None
 

@@ -28,8 +28,8 @@ __all__ = ["IdentityLog", "LogEntry"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS members (kind TEXT, id TEXT, person_id TEXT NOT NULL, since_run INTEGER NOT NULL,
     PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS persons (person_id TEXT PRIMARY KEY, anchor_kind TEXT NOT NULL, anchor_id TEXT NOT NULL,
-    created_run INTEGER NOT NULL, retired_run INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS persons (person_id TEXT NOT NULL, anchor_kind TEXT NOT NULL, anchor_id TEXT NOT NULL,
+    created_run INTEGER NOT NULL, retired_run INTEGER);
 CREATE TABLE IF NOT EXISTS aliases (person_id TEXT PRIMARY KEY, current_id TEXT NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at TEXT, action TEXT NOT NULL,
     person_id TEXT NOT NULL, other_id TEXT, kind TEXT, id TEXT, cause TEXT NOT NULL);
@@ -38,6 +38,7 @@ INSERT OR IGNORE INTO state VALUES (1, 0, NULL);
 """
 # Made after the first bulk load, when sorting once is cheaper than keeping order row by row.
 _INDEXES = """
+CREATE UNIQUE INDEX IF NOT EXISTS persons_id ON persons (person_id);
 CREATE INDEX IF NOT EXISTS members_person ON members (person_id);
 CREATE INDEX IF NOT EXISTS aliases_current ON aliases (current_id);
 """
@@ -73,6 +74,7 @@ class IdentityLog:
             if create:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
+                self._database.execute("PRAGMA cache_size = -65536")  # 64 MiB: the upper levels of a large index
                 if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
                     self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 

@@ -8,21 +8,33 @@ stopped. Format: https://neo4j.com/docs/operations-manual/5/import/ ; an unquote
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+import cypher
+from graph.errors import ForeignGraph, HomeNotWritable, ServerError
+from graph.home import Home
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Property
 from graph.snapshot import Snapshot
+from graph.store import server
 from graph.store.protocol import Progress, ignore_progress
+from graph.store.server import ServerStatus
 
-__all__ = ["ImportFiles", "import_arguments", "import_command", "write_import_files"]
+__all__ = ["ImportFiles", "finish_command", "import_arguments", "import_command", "import_into_local", "write_import_files"]
 
 _BATCH_ROWS = 100_000
+_DIALECT = "neo4j"
+_FINISH = "finish.cypher"
+_MARKER = "_Tessera"
 _SMALLEST_BUFFER = 4 << 20  # the tool's own default, in bytes
 _TYPES = {
     Property.STRING: "string",
@@ -43,7 +55,8 @@ class _Measured:
 
 @dataclass(frozen=True)
 class ImportFiles:
-    """Files of one snapshot in `folder`: (label, file name) and (type, file name), one file for each pair of ends."""
+    """Files of one snapshot in `folder`: (label, file name) and (type, file name), one file for each pair of ends. The marker
+    among the nodes says that the graph is not whole; `finish.cypher` makes the constraints and says that it is."""
 
     folder: Path
     nodes: tuple[tuple[str, str], ...]
@@ -57,7 +70,15 @@ def write_import_files(snapshot: Snapshot, folder: Path, progress: Progress = ig
     folder.mkdir(parents=True, exist_ok=True)
     measured, done = _Measured(), 0
     total = sum(t.num_rows for t in (*snapshot.nodes.values(), *snapshot.relationships.values()))
-    nodes, relationships = [], []
+    marker = pa.table({"name": ["home"], "home_id": [snapshot.home_id], "complete": [False]})
+    _write(
+        marker,
+        {"name": "name:string", "home_id": "home_id:string", "complete": "complete:boolean"},
+        folder / f"{_MARKER}.csv",
+        measured,
+    )
+    (folder / _FINISH).write_text(_finish(snapshot.home_id))
+    nodes, relationships = [(_MARKER, f"{_MARKER}.csv")], []
     for label, table in snapshot.nodes.items():
         if table.num_rows:
             node, name = NODES[label], f"{label.value}.csv"
@@ -89,8 +110,92 @@ def import_arguments(files: ImportFiles) -> list[str]:
 
 
 def import_command(files: ImportFiles) -> str:
-    """The command for a server elsewhere: copy the folder there, stop the server, run it in the folder, start the server."""
+    """The command for a server elsewhere: copy the folder there, stop the server, run this in the folder, start the server,
+    run `finish_command` in the folder."""
     return shlex.join(["neo4j-admin", "database", "import", "full", *import_arguments(files)])
+
+
+def finish_command(files: ImportFiles) -> str:
+    """The command that makes the constraints after the import; until it ran, the graph counts as unfinished."""
+    return shlex.join(["cypher-shell", "--database", "neo4j", "--file", _FINISH])
+
+
+def import_into_local(
+    home: Home,
+    snapshot: Snapshot,
+    *,
+    replace_foreign: bool = False,
+    short_lived: bool = False,
+    progress: Progress = ignore_progress,
+) -> ServerStatus:
+    """Make the home's local server hold exactly this graph, by the import tool. The server is stopped for it and started again
+    on the same ports, so connections to it break off. Killed half-way, it leaves a graph that is marked unfinished: the next
+    load starts afresh. Raises ForeignGraph before anything is stopped, ServerError, HomeNotWritable, MissingExtra.
+    """
+    _refuse_foreign(home, snapshot.home_id, replace_foreign, progress)
+    folder = home.neo4j / "import" / "load"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # of a load that was killed
+        files = write_import_files(snapshot, folder, progress)
+        status = server.import_full(home, import_arguments(files), folder, short_lived=short_lived, progress=progress)
+    except OSError as error:
+        raise HomeNotWritable(folder, error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    statements = _finishing()
+    with _connected(status) as driver:
+        for done, text in enumerate(statements):
+            progress("index the keys", done, len(statements))
+            driver.execute_query(text, database_="neo4j")
+        whole = {"home_id": snapshot.home_id, "complete": True}
+        driver.execute_query(cypher.load("write_marker", _DIALECT).text, whole, database_="neo4j")
+    progress("index the keys", len(statements), len(statements))
+    return status
+
+
+def _refuse_foreign(home: Home, home_id: str, replace_foreign: bool, progress: Progress) -> None:
+    if replace_foreign or not server.holds_data(home):
+        return
+    status = server.status(home)
+    if not status.running:
+        status = server.start_again(home, progress=progress)
+    with _connected(status) as driver:
+        found = driver.execute_query(cypher.load("read_marker", _DIALECT).text, database_="neo4j").records[0]
+    if found["foreign"] or found["home_id"] not in (None, home_id):
+        raise ForeignGraph(_address(status), found["home_id"] or "not made by tessera", home_id)
+
+
+def _finishing() -> list[str]:
+    constraint = cypher.load("create_constraint", _DIALECT)
+    return [
+        *(constraint.fill(label=label.value, key=node.key) for label, node in NODES.items()),
+        cypher.load("await_indexes", _DIALECT).text,
+    ]
+
+
+def _finish(home_id: str) -> str:
+    """What `cypher-shell` runs after the import."""
+    marker = cypher.load("write_marker", _DIALECT).text
+    statements = [*_finishing(), marker]
+    return f":param {{home_id: '{home_id}', complete: true}}\n" + "".join(f"{text};\n" for text in statements)
+
+
+def _address(status: ServerStatus) -> str:
+    parts = urlsplit(status.url or "")
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}"
+
+
+@contextmanager
+def _connected(status: ServerStatus) -> Iterator[Any]:
+    neo4j = server.driver_module()
+    parts = urlsplit(status.url or "")
+    try:
+        with neo4j.GraphDatabase.driver(_address(status), auth=(parts.username, parts.password)) as driver:
+            yield driver
+    except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError) as error:
+        raise ServerError(
+            f"the local Neo4j server failed after the import ({type(error).__name__}); load the graph again"
+        ) from error
 
 
 def _headers(properties: dict[str, Property]) -> dict[str, str]:
@@ -108,12 +213,8 @@ def _write(table: pa.Table, header: dict[str, str], file: Path, measured: _Measu
     schema = pa.schema([(header[name], _written_type(table.schema.field(name).type)) for name in columns])
     options = pa.csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with pa.csv.CSVWriter(file, schema, write_options=options) as writer:
-        for batch in _batches(table.select(columns)):
+        for batch in table.select(columns).to_batches(max_chunksize=_BATCH_ROWS):
             writer.write_batch(pa.RecordBatch.from_arrays([_written(column) for column in batch.columns], schema=schema))
-
-
-def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
 def _written_type(kind: pa.DataType) -> pa.DataType:

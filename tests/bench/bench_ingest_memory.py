@@ -13,8 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -25,8 +23,8 @@ from tests.bench.harness import failed, machine, measure, python, show, tessera
 
 
 def write_source(folder: Path, size: int) -> int:
-    """events.csv of about `size` bytes with real rows: one synthetic population again and again, with fresh event ids.
-    Returns the number of rows."""
+    """events.csv of about `size` bytes: the events of one synthetic population again and again, each time with fresh event ids,
+    device ids and URLs, so that nothing that remembers values can stay small by chance. Returns the number of rows."""
     made = generate(folder / "seed", Population(people=7_000, devices=20_000, events=200_000, contents=2_000, days=60))
     table = pq.read_table(made.source / "events.parquet")
     rounds, rows = 0, 0
@@ -34,9 +32,10 @@ def write_source(folder: Path, size: int) -> int:
     source.mkdir()
     with (source / "events.csv").open("wb") as out:
         while out.tell() < size:
-            suffix = pa.array(np.char.add("-", np.full(table.num_rows, rounds).astype("U6")).astype(object), pa.string())
-            ids = pc.binary_join_element_wise(table["event_id"], suffix, "")
-            part = table.set_column(table.column_names.index("event_id"), "event_id", ids)
+            part = table
+            for name, separator in (("event_id", "-"), ("device_id", "-"), ("url", "/")):
+                fresh = pc.binary_join_element_wise(table[name], str(rounds), separator)
+                part = part.set_column(table.column_names.index(name), name, fresh)
             pacsv.write_csv(part, out, pacsv.WriteOptions(include_header=rounds == 0))
             rounds, rows = rounds + 1, rows + table.num_rows
     return rows

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from api_home import COUNTRIES, Planted, bearer, plant
 from starlette.testclient import TestClient
 
 from api.http.app import create_app
 from api.settings import Settings
-from api_home import COUNTRIES, Planted, bearer, plant
 from graph.control import Control
 from graph.home import Home
 from graph.resolve import load

@@ -16,11 +16,10 @@ import pyarrow as pa
 from api.settings import Settings
 from api.workspace import Workspace
 from graph.control import Scope
-from graph.home import Home
 from graph.resolve import resolve
 
 PEOPLE = 1500
-REFUSING = range(0, 40)
+REFUSING = range(40)
 SILENT = range(40, 80)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ODD = "odd/id with space"
@@ -136,4 +135,3 @@ def plant(path: Path) -> Planted:
         narrow = {scope: control.keys.create("acme", scopes - {scope}, now=NOW)[1] for scope in Scope}
         _, collector = control.keys.create("acme", {Scope.COLLECT}, now=NOW)
     return Planted(path, full, foreign, narrow, collector)
-

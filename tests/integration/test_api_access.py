@@ -1,4 +1,4 @@
-"""Every route × no key, wrong key, revoked key, wrong scope, foreign tenant, unknown, refused: 401, 403, and one and the same 404."""
+"""Every route × no key, wrong or revoked key, wrong scope, foreign tenant, unknown, refused: 401, 403, one and the same 404."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from api_home import Planted, account, bearer, device
 from starlette.testclient import TestClient
 
-from api_home import Planted, account, bearer, device
 from graph.control import Control, Scope
 
 pytest_plugins = ("api_fixtures",)
@@ -34,7 +34,12 @@ EVENT = {"anonymousId": device(99), "event": "Seen"}
 AUDIENCE = "/v1/audiences/aud-0123456789abcdef"
 CALLS = [
     Call(Scope.IDENTITIES, "GET", f"/v1/identities/device/{device(99)}"),
-    Call(Scope.IDENTITIES, "GET", f"/v1/identities/device/{device(99)}/why", params={"other_kind": "account", "other_id": account(99)}),
+    Call(
+        Scope.IDENTITIES,
+        "GET",
+        f"/v1/identities/device/{device(99)}/why",
+        params={"other_kind": "account", "other_id": account(99)},
+    ),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody"),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody/tags"),
     Call(Scope.TAGS, "GET", "/v1/tags"),
@@ -48,7 +53,12 @@ CALLS = [
     Call(Scope.SUBGRAPHS, "POST", "/v1/subgraphs", {"audience_id": "aud-0123456789abcdef", "recipient": "shop"}),
     Call(Scope.ADMIN, "GET", "/v1/queries"),
     Call(Scope.ADMIN, "POST", "/v1/queries/no_such_query", {"parameters": {}}),
-    Call(Scope.CONSENTS, "POST", "/v1/consents", {"consents": [{"subject_kind": "device", "subject_id": "nobody", "purposes": [1]}]}),
+    Call(
+        Scope.CONSENTS,
+        "POST",
+        "/v1/consents",
+        {"consents": [{"subject_kind": "device", "subject_id": "nobody", "purposes": [1]}]},
+    ),
     Call(Scope.COLLECT, "POST", "/v1/batch", {"batch": [{**EVENT, "type": "track"}]}),
     Call(Scope.COLLECT, "POST", "/v1/track", EVENT),
     Call(Scope.COLLECT, "POST", "/v1/identify", {"userId": account(99), "traits": {}}),
@@ -123,32 +133,71 @@ def test_absent_foreign_and_refused_cannot_be_told_apart(
     export_id = exported.json()["export_id"]
     answers = [
         client.get("/no/such/address"),
-        *(client.get(f"/v1/identities/{kind}/{who}", headers=own) for kind, who in (
-            ("device", "absent"), ("device", device(1)), ("account", account(1)), ("device", device(50)), ("account", device(99)),
-        )),
-        *(client.get(f"/v1/persons/{who}{tail}", headers=own) for tail in ("", "/tags") for who in (
-            "absent", person_ids[device(1)], person_ids[device(50)],
-        )),
+        *(
+            client.get(f"/v1/identities/{kind}/{who}", headers=own)
+            for kind, who in (
+                ("device", "absent"),
+                ("device", device(1)),
+                ("account", account(1)),
+                ("device", device(50)),
+                ("account", device(99)),
+            )
+        ),
+        *(
+            client.get(f"/v1/persons/{who}{tail}", headers=own)
+            for tail in ("", "/tags")
+            for who in (
+                "absent",
+                person_ids[device(1)],
+                person_ids[device(50)],
+            )
+        ),
         client.get(f"/v1/identities/device/{device(99)}/why?other_kind=device&other_id={device(1)}", headers=own),
         client.get(f"/v1/identities/device/{device(1)}/why?other_kind=device&other_id={device(99)}", headers=own),
         client.get(f"/v1/identities/device/{device(99)}/why?other_kind=device&other_id=absent", headers=own),
-        *(client.request(m, f"/v1/audiences/{a}", headers=h) for m in ("GET", "DELETE") for a, h in (
-            (own_audience, foreign), ("aud-absent", own),
-        )),
-        *(client.post(f"/v1/audiences/{a}/exports", json={"recipient": "shop"}, headers=h) for a, h in (
-            (own_audience, foreign), ("aud-absent", own),
-        )),
-        *(client.get(f"/v1/audiences/{a}/exports/{e}", headers=h) for a, e, h in (
-            (own_audience, export_id, foreign), (own_audience, "exp-absent", own), ("aud-absent", export_id, own),
-        )),
-        *(client.get(f"/v1/audiences/{a}/members?recipient=shop", headers=h) for a, h in (
-            (own_audience, foreign), ("aud-absent", own),
-        )),
-        *(client.post("/v1/subgraphs", json={"audience_id": a, "recipient": "shop"}, headers=h) for a, h in (
-            (own_audience, foreign), ("aud-absent", own),
-        )),
+        *(
+            client.request(m, f"/v1/audiences/{a}", headers=h)
+            for m in ("GET", "DELETE")
+            for a, h in (
+                (own_audience, foreign),
+                ("aud-absent", own),
+            )
+        ),
+        *(
+            client.post(f"/v1/audiences/{a}/exports", json={"recipient": "shop"}, headers=h)
+            for a, h in (
+                (own_audience, foreign),
+                ("aud-absent", own),
+            )
+        ),
+        *(
+            client.get(f"/v1/audiences/{a}/exports/{e}", headers=h)
+            for a, e, h in (
+                (own_audience, export_id, foreign),
+                (own_audience, "exp-absent", own),
+                ("aud-absent", export_id, own),
+            )
+        ),
+        *(
+            client.get(f"/v1/audiences/{a}/members?recipient=shop", headers=h)
+            for a, h in (
+                (own_audience, foreign),
+                ("aud-absent", own),
+            )
+        ),
+        *(
+            client.post("/v1/subgraphs", json={"audience_id": a, "recipient": "shop"}, headers=h)
+            for a, h in (
+                (own_audience, foreign),
+                ("aud-absent", own),
+            )
+        ),
         client.post("/v1/queries/absent", json={"parameters": {}}, headers=own),
-        client.post("/v1/audiences", json={"kind": "lookalike", "name": "x", "seed_audience_id": own_audience, "size": 10}, headers=foreign),
+        client.post(
+            "/v1/audiences",
+            json={"kind": "lookalike", "name": "x", "seed_audience_id": own_audience, "size": 10},
+            headers=foreign,
+        ),
     ]
     shapes = set()
     for answer in answers:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from starlette.testclient import TestClient
-
 from api_home import PEOPLE, TAGS, Planted, account, bearer, device, probabilities
+from starlette.testclient import TestClient
 
 pytest_plugins = ("api_fixtures",)
 
@@ -106,7 +105,11 @@ def test_the_taxonomy_is_paged(client: TestClient, planted: Planted) -> None:
 
 def test_a_withdrawal_holds_from_the_next_request_on(client: TestClient, planted: Planted, person_ids: dict[str, str]) -> None:
     who = 1400
-    paths = (f"/v1/identities/device/{device(who)}", f"/v1/persons/{person_ids[device(who)]}", f"/v1/persons/{person_ids[device(who)]}/tags")
+    paths = (
+        f"/v1/identities/device/{device(who)}",
+        f"/v1/persons/{person_ids[device(who)]}",
+        f"/v1/persons/{person_ids[device(who)]}/tags",
+    )
     headers = bearer(planted.full)
     assert [client.get(p, headers=headers).status_code for p in paths] == [200, 200, 200]
 

@@ -3,9 +3,9 @@ and with what the running-server path makes of it; refused and interrupted loads
 
 from __future__ import annotations
 
+import multiprocessing
 import random
-import subprocess
-import sys
+import shlex
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,10 @@ import pytest
 
 from graph.errors import ForeignGraph
 from graph.home import Home
-from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Edge, Label, Property, edges
+from graph.schema import NODES, RELATIONSHIPS, Label, Property, edges
 from graph.snapshot import Snapshot, node_schema, relationship_schema
 from graph.store import open_store, server
-from graph.store.neo4j_import import import_command, import_into_local, write_import_files
+from graph.store.neo4j_import import finish_command, import_command, import_into_local, write_import_files
 
 SEED = 20261124
 TEXTS = [
@@ -105,7 +105,9 @@ def held_by(url: str) -> Rows:
     keys = {label.value: node.key for label, node in NODES.items()}
     rows: Rows = Counter()
     with driver(url) as connection:
-        for n in connection.execute_query("MATCH (n) WHERE NOT n:_Tessera RETURN labels(n) AS labels, properties(n) AS p").records:
+        for n in connection.execute_query(
+            "MATCH (n) WHERE NOT n:_Tessera RETURN labels(n) AS labels, properties(n) AS p"
+        ).records:
             rows[(*n["labels"], properties(n["p"]))] += 1
         found = connection.execute_query("MATCH (a)-[r]->(b) RETURN a, type(r) AS type, properties(r) AS p, b").records
         for r in found:
@@ -135,3 +137,94 @@ def schema_of(url: str) -> set[tuple[str, ...]]:
 def differences(left: Rows, right: Rows) -> list[str]:
     """A few rows of which one side has more, cut short: what a person reads when the two differ."""
     return [str(row)[:300] for row in [*(left - right), *(right - left)]][:6]
+
+
+def load(path: Path) -> None:
+    home = Home.open(path)
+    import_into_local(home, everything(home.home_id), short_lived=True)
+
+
+def test_the_import_holds_what_the_snapshot_says_and_what_the_running_path_writes(
+    neo4j_server: server.ServerStatus, neo4j_home: Home, empty_neo4j: str
+) -> None:
+    """First through the running server; then an import that is killed while the tool is at work; then one that is not."""
+    snapshot = everything(neo4j_home.home_id)
+    expected = said_by(snapshot)
+    store = open_store(empty_neo4j, neo4j_home.graph)
+    store.replace(snapshot)
+    counts = store.counts()
+    store.close()
+    by_store, schema = held_by(empty_neo4j), schema_of(empty_neo4j)
+    assert not differences(by_store, expected)
+
+    killed = multiprocessing.get_context("spawn").Process(target=load, args=(neo4j_home.path,))
+    killed.start()
+    while not (neo4j_home.neo4j / "import-unfinished").exists():
+        assert killed.is_alive()
+        time.sleep(0.02)
+    killed.kill()
+    killed.join()
+    assert not server.status(neo4j_home).running
+
+    seen: list[tuple[str, int, int]] = []
+    status = import_into_local(neo4j_home, snapshot, short_lived=True, progress=lambda *step: seen.append(step))
+    assert status.running
+    assert status.url == empty_neo4j
+    by_import = held_by(empty_neo4j)
+    assert not differences(by_import, expected)
+    assert not differences(by_import, by_store)
+    assert schema_of(empty_neo4j) == schema
+    assert len(schema) >= len(NODES)
+
+    store = open_store(empty_neo4j, neo4j_home.graph)
+    assert store.counts() == counts
+    assert store.home_id() == snapshot.home_id
+    store.close()
+    assert any("import" in what and 0 < done < total for what, done, total in seen)
+    assert not (neo4j_home.neo4j / "import-unfinished").exists()
+    assert list((neo4j_home.neo4j / "import").iterdir()) == []
+
+
+def test_another_homes_graph_is_refused_before_anything_is_stopped(
+    neo4j_server: server.ServerStatus, neo4j_home: Home, empty_neo4j: str
+) -> None:
+    snapshot = everything(neo4j_home.home_id)
+    before = server.status(neo4j_home).pid
+    with driver(empty_neo4j) as connection:
+        connection.execute_query("CREATE (:Thing)")
+        with pytest.raises(ForeignGraph, match=r"\(not made by tessera, this one is "):
+            import_into_local(neo4j_home, snapshot)
+        connection.execute_query("CREATE (:_Tessera {name: 'home', home_id: 'other', complete: true})")
+        with pytest.raises(ForeignGraph, match=r"\(other, this one is ") as caught:
+            import_into_local(neo4j_home, snapshot)
+        assert connection.execute_query("MATCH (n:Thing) RETURN count(n) AS n").records[0]["n"] == 1
+    assert server.status(neo4j_home).pid == before
+    assert str(urlsplit(empty_neo4j).password) not in str(caught.value)
+
+
+def test_a_server_elsewhere_gets_files_a_command_and_what_to_run_after_it(empty_neo4j: str, tmp_path: Path) -> None:
+    snapshot = everything("0123456789abcdef")
+    files = write_import_files(snapshot, tmp_path / "load")
+    words = shlex.split(import_command(files))
+    assert words[:5] == ["neo4j-admin", "database", "import", "full", "neo4j"]
+    named = {word.rpartition("=")[2] for word in words if word.startswith(("--nodes=", "--relationships="))}
+    assert named | {"finish.cypher"} == {p.name for p in (tmp_path / "load").iterdir()}
+    assert len([word for word in words if word.startswith("--relationships=")]) == len(edges())
+
+    assert finish_command(files).endswith(" finish.cypher")
+    first, rest = (tmp_path / "load" / "finish.cypher").read_text().split("\n", 1)
+    assert first == ":param {home_id: '0123456789abcdef', complete: true}"  # what only cypher-shell understands
+    with driver(empty_neo4j) as connection:
+        for statement in rest.split(";\n")[:-1]:
+            connection.execute_query(statement, {"home_id": snapshot.home_id, "complete": True})
+        found = connection.execute_query("MATCH (t:_Tessera) RETURN t.home_id AS home, t.complete AS complete").records
+    assert [r.data() for r in found] == [{"home": snapshot.home_id, "complete": True}]
+    assert {(kind[1], kind[2]) for kind in schema_of(empty_neo4j)} >= {(n.label.value, n.key) for n in NODES.values()}
+
+
+def test_empty_tables_give_no_files(tmp_path: Path) -> None:
+    devices = pa.table({"device_id": []}, schema=pa.schema([("device_id", pa.string())]))
+    files = write_import_files(Snapshot("home", {Label.DEVICE: devices}, {}), tmp_path)
+    assert files.nodes == (("_Tessera", "_Tessera.csv"),)
+    assert files.relationships == ()
+    assert files.multiline == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,6 @@ def test_foreign_offsets_are_refused(given: str) -> None:
 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", max_size=60))
 def test_any_text_is_read_or_refused(given: str) -> None:
-    try:
-        read_text_cursor(given)
-    except ProblemError as error:
-        assert error.problem.status == 422
+    with suppress(ProblemError):  # any other error fails
+        place = read_text_cursor(given)
+        assert isinstance(place, str)

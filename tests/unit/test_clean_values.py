@@ -200,18 +200,17 @@ def test_crawlers_agree_with_the_list_they_index():
     assert [crawlers(a) for a in agents] == [is_crawler(a) for a in agents]
 
 
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 16_5 like Mac OS X) AppleWebKit/605.1.15 Version/16.5 Mobile/15E148 Safari/604.1"
+IPAD = "Mozilla/5.0 (iPad; CPU OS 16_5 like Mac OS X) AppleWebKit/605.1.15 Version/16.5 Safari/604.1"
+CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+
+
 def test_user_agents():
     read = UserAgents()
-    phone_agent = read(
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 16_5 like Mac OS X) AppleWebKit/605.1.15 Version/16.5 Mobile/15E148 Safari/604.1"
-    )
-    assert phone_agent == ("mobile", "iOS", "Mobile Safari", False)
+    assert read(IPHONE) == ("mobile", "iOS", "Mobile Safari", False)
     assert read("Googlebot/2.1 (+http://www.google.com/bot.html)").bot
-    assert read("Mozilla/5.0 (iPad; CPU OS 16_5 like Mac OS X) AppleWebKit/605.1.15 Version/16.5 Safari/604.1").kind == "tablet"
-    desktop = read(
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
-    )
-    assert desktop == ("desktop", "Windows", "Chrome", False)
+    assert read(IPAD).kind == "tablet"
+    assert read(CHROME) == ("desktop", "Windows", "Chrome", False)
     assert read("nothing known") == (None, None, None, False)
 
 

@@ -93,7 +93,7 @@ def _views(opened: Resources, principal: Principal, found: Sequence[Audience]) -
     responses={**example(_AUDIENCE, "The audience, ready.", status=201), **problems(404, 409, 501)},
 )
 def create_audience(
-    body: Annotated[NewAudience, Body(openapi_examples=_NEW)],  # type: ignore[arg-type]
+    body: Annotated[NewAudience, Body(openapi_examples=_NEW)],
     opened: Opened,
     principal: Writer,
     response: Response,

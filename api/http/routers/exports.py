@@ -64,7 +64,14 @@ router = APIRouter(
 
 
 def _rows(
-    opened: Resources, principal: Principal, audience_id: str, recipient: str, *, file: bool, offset: int = 0, limit: int | None = None
+    opened: Resources,
+    principal: Principal,
+    audience_id: str,
+    recipient: str,
+    *,
+    file: bool,
+    offset: int = 0,
+    limit: int | None = None,
 ) -> Released[AudienceRows]:
     audience = own_audience(opened, audience_id, principal)
     people = opened.control.audiences.members(audience.audience_id)["person_id"]
@@ -122,7 +129,7 @@ def download_export(
     export_id: Annotated[Id, Path(description="an export's id", examples=["exp-90f3c1a2b4d5e6f7"])],
     opened: Opened,
     principal: Exporter,
-    format: Annotated[Format | None, Query(description="form of the file; else by Accept, else CSV")] = None,  # noqa: A002
+    format: Annotated[Format | None, Query(description="form of the file; else by Accept, else CSV")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Gone (404) once the audience has changed or enough people have withdrawn: make a new export then."""
@@ -133,9 +140,14 @@ def download_export(
     rows = _rows(opened, principal, audience_id, export.recipient, file=True)
     if rows.value.export_id != export_id:
         raise not_found()
-    chosen = format or next((f for f, media in _MEDIA.items() if media.split(";")[0] in (accept or "")), "csv")
+    chosen: Format = format or _accepted(accept or "")
     headers = {"Content-Disposition": f'attachment; filename="{export_id}.{chosen}"'}
     return Response(audience_bytes(rows, f".{chosen}"), media_type=_MEDIA[chosen], headers=headers)
+
+
+def _accepted(accept: str) -> Format:
+    """The first form that an Accept header names; CSV where it names none."""
+    return next((form for form, media in _MEDIA.items() if media.partition(";")[0] in accept), "csv")
 
 
 @router.get(

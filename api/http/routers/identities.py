@@ -64,9 +64,7 @@ def members_of(person: Person) -> list[MemberView]:
 
 
 def _member(member: Member) -> MemberView:
-    return MemberView(
-        kind=member.kind, id=member.id, confidence=member.confidence, since=member.since, last_seen=member.last_seen
-    )
+    return MemberView.model_validate(member, from_attributes=True)
 
 
 @router.get(
@@ -77,7 +75,7 @@ def _member(member: Member) -> MemberView:
 )
 def explain_identity(
     kind: Kind,
-    id: IdInPath,  # noqa: A002
+    id: IdInPath,
     opened: Opened,
     principal: Reader,
     other_kind: Annotated[Kind, Query(description="kind of the other")],
@@ -112,7 +110,7 @@ def _without_others(block: str) -> str:
     summary="The person behind a device or account",
     responses=example(_IDENTITY, "The identity, its person, and what else belongs to that person."),
 )
-def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> IdentityView:  # noqa: A002
+def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> IdentityView:
     """The person must permit the look-up."""
     view = opened.view
     member = view.identities.member(kind, id)

@@ -52,9 +52,7 @@ router = APIRouter(prefix="/v1", tags=["subgraphs"], route_class=KeyRoute, respo
     response_class=Response,
     responses=_FILE,
 )
-def create_subgraph(
-    body: SubgraphRequest, opened: Opened, principal: Annotated[Principal, needs(Scope.SUBGRAPHS)]
-) -> Response:
+def create_subgraph(body: SubgraphRequest, opened: Opened, principal: Annotated[Principal, needs(Scope.SUBGRAPHS)]) -> Response:
     """Nothing in it names anybody, nothing in it is about fewer people than the gate allows."""
     view = opened.view
     if body.audience_id is None:

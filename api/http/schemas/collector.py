@@ -37,7 +37,15 @@ class Call(BaseModel):
 class Track(Call):
     """Somebody did something."""
 
-    model_config = shown({"type": "track", "anonymousId": "d-7f31", "event": "Order Completed", "properties": {"revenue": 39.9}, "messageId": "m-1"})
+    model_config = shown(
+        {
+            "type": "track",
+            "anonymousId": "d-7f31",
+            "event": "Order Completed",
+            "properties": {"revenue": 39.9},
+            "messageId": "m-1",
+        }
+    )
 
     type: Literal["track"] = "track"
     event: _Text = Field(examples=["Order Completed"])
@@ -47,7 +55,15 @@ class Track(Call):
 class Identify(Call):
     """Who somebody is."""
 
-    model_config = shown({"type": "identify", "userId": "user-19", "anonymousId": "d-7f31", "traits": {"address": {"country": "DE"}}, "messageId": "m-2"})
+    model_config = shown(
+        {
+            "type": "identify",
+            "userId": "user-19",
+            "anonymousId": "d-7f31",
+            "traits": {"address": {"country": "DE"}},
+            "messageId": "m-2",
+        }
+    )
 
     type: Literal["identify"] = "identify"
     traits: _Object | None = None
@@ -56,7 +72,15 @@ class Identify(Call):
 class Page(Call):
     """Somebody looked at a page."""
 
-    model_config = shown({"type": "page", "anonymousId": "d-7f31", "name": "Shoes", "properties": {"url": "https://shop.example/shoes"}, "messageId": "m-3"})
+    model_config = shown(
+        {
+            "type": "page",
+            "anonymousId": "d-7f31",
+            "name": "Shoes",
+            "properties": {"url": "https://shop.example/shoes"},
+            "messageId": "m-3",
+        }
+    )
 
     type: Literal["page"] = "page"
     name: _Text | None = None

@@ -13,6 +13,7 @@ __all__ = [
     "ConsentsBody",
     "ConsentsTaken",
     "QueryList",
+    "QueryParameterView",
     "QueryRequest",
     "QueryResult",
     "QueryView",
@@ -37,12 +38,21 @@ class SubgraphRequest(Body):
     format: SubgraphFormat = "json"
 
 
+class QueryParameterView(View):
+    """A parameter of a named query."""
+
+    name: str
+    type: str
+    required: bool
+    summary: str
+
+
 class QueryView(View):
     """A named query."""
 
     name: str
     summary: str
-    parameters: list[str]
+    parameters: list[QueryParameterView]
     columns: list[str]
 
 
@@ -57,7 +67,9 @@ class QueryRequest(Body):
 
     model_config = shown({"parameters": {"device_id": "d-7f31"}})
 
-    parameters: dict[str, str | int | float | bool | AwareDatetime | list[str] | None] = Field(default_factory=dict, max_length=32)
+    parameters: dict[str, str | int | float | bool | AwareDatetime | list[str] | None] = Field(
+        default_factory=dict, max_length=32
+    )
 
 
 class QueryResult(View):

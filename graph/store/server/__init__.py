@@ -4,6 +4,7 @@ With a Docker engine it is the image that docker-compose.yml names; without one,
 machine's Java. Its data, log and password lie in the home's `neo4j` folder.
 """
 
-from graph.store.server.control import ServerStatus, import_full, start, status, stop
+from graph.store.server.control import ServerStatus, holds_data, import_full, start, start_again, status, stop
+from graph.store.server.ready import driver_module
 
-__all__ = ["ServerStatus", "import_full", "start", "status", "stop"]
+__all__ = ["ServerStatus", "driver_module", "holds_data", "import_full", "start", "start_again", "status", "stop"]

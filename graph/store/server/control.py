@@ -18,11 +18,11 @@ from graph.home import Home
 from graph.store.protocol import Progress, ignore_progress
 from graph.store.server.configuration import HOST, USER, Ports, configured_ports, password
 from graph.store.server.install import VERSION
-from graph.store.server.offline import discard_unfinished, import_offline
+from graph.store.server.offline import discard_unfinished, import_offline, unfinished
 from graph.store.server.ready import driver_module, free_ports, is_free, wait_until_ready
 from graph.store.server.runner import Runner, choose, running
 
-__all__ = ["BOLT_PORT", "HTTP_PORT", "ServerStatus", "import_full", "start", "status", "stop"]
+__all__ = ["BOLT_PORT", "HTTP_PORT", "ServerStatus", "holds_data", "import_full", "start", "start_again", "status", "stop"]
 
 BOLT_PORT = 7687
 HTTP_PORT = 7474
@@ -76,6 +76,17 @@ def start(
         ports = free_ports() if ports_free else Ports(bolt_port, http_port)
         _run(home, runner, ports, heap, short_lived, timeout_seconds, progress)
         return _status(home, runner, "started")
+
+
+def start_again(home: Home, *, progress: Progress = ignore_progress) -> ServerStatus:
+    """Start the home's server on the ports of its last start. Raises as `start` does."""
+    ports = _ports(home)
+    return start(home, bolt_port=ports.bolt, http_port=ports.http, progress=progress)
+
+
+def holds_data(home: Home) -> bool:
+    """Whether the server ever made its database; an import that was killed half-way does not count."""
+    return (home.neo4j / "data" / "databases" / "neo4j").exists() and not unfinished(home.neo4j)
 
 
 def stop(home: Home) -> ServerStatus:

@@ -14,7 +14,7 @@ from graph.files import replace_file
 from graph.store.protocol import Progress
 from graph.store.server.runner import Runner
 
-__all__ = ["discard_unfinished", "import_offline"]
+__all__ = ["discard_unfinished", "import_offline", "unfinished"]
 
 _STAGE = re.compile(r"^\((\d)/(\d)\) ")
 _PERCENT = re.compile(r"[.\-] +(\d+)% ")
@@ -24,9 +24,14 @@ def _marker(folder: Path) -> Path:
     return folder / "import-unfinished"
 
 
+def unfinished(folder: Path) -> bool:
+    """Whether an import began and never ended."""
+    return _marker(folder).exists()
+
+
 def discard_unfinished(folder: Path, runner: Runner) -> None:
     """Remove what an import that never ended left behind, the import's own process included."""
-    if not _marker(folder).exists():
+    if not unfinished(folder):
         return
     runner.end_admin()
     for kind in ("databases", "transactions"):

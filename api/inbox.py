@@ -1,0 +1,68 @@
+"""From the collector's inbox into the graph: collected calls become lake rows, the lake is resolved again, the graph follows.
+
+A file leaves the inbox after the lake has committed it; a kill in between takes it again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import structlog
+
+from api import pipeline
+from api.workspace import Workspace
+from graph.errors import TesseraError
+from graph.store.protocol import GraphStore
+
+__all__ = ["drain", "drain_for_ever", "draining"]
+
+Progress = Callable[[str, int, int], None]
+Borrow = Callable[[], AbstractContextManager[GraphStore]]
+"""Lends the graph store for the length of a block."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Progress that shows nothing."""
+
+
+def drain(workspace: Workspace, borrow: Borrow, progress: Progress = _silent) -> int:
+    """Take what is waiting; gives the number of files. The home's writer lock is the caller's. Raises TesseraError."""
+    folder = workspace.home.path / "inbox"
+    waiting = sorted(folder.glob("*.segment.jsonl")) if folder.exists() else []
+    if not waiting:
+        return 0
+    changed = pipeline.take(workspace, folder, progress).changed
+    for file in waiting:
+        file.unlink()
+    if changed:
+        resolution = pipeline.resolved(workspace, progress)
+        with borrow() as store:
+            pipeline.publish(workspace, resolution, store=store, progress=progress)
+    return len(waiting)
+
+
+def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, stop: threading.Event | None = None) -> None:
+    """Drain again and again, `inbox_seconds` apart, until `stop` is set. A store that is away is tried again the next time."""
+    stop = stop or threading.Event()
+    log = structlog.get_logger()
+    while not stop.wait(workspace.settings.inbox_seconds):
+        try:
+            drain(workspace, borrow, progress)
+        except TesseraError as error:
+            # What could not be done is still in inbox and lake; the next round does it.
+            log.warning("inbox not taken", error=type(error).__name__)
+
+
+@contextmanager
+def draining(workspace: Workspace, borrow: Borrow) -> Iterator[None]:
+    """Drain in a thread of its own while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=drain_for_ever, args=(workspace, borrow, _silent, stop), name="inbox-worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)

@@ -1,0 +1,1 @@
+"""What contents are about and what persons are interested in, without a network where none can be trained."""

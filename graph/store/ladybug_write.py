@@ -1,0 +1,139 @@
+"""Writes a snapshot or a delta into a Ladybug database that nobody else has open. Tables go in as Arrow, without Python rows.
+
+In: a connection, and conformed tables. Out: nothing. Rows that are there are updated, the others appended with COPY.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ladybug
+import pyarrow as pa
+
+import cypher
+from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Edge, Property, Type
+from graph.snapshot import Delta, Snapshot
+from graph.store.conform import relationship_keys
+from graph.store.protocol import Progress, ignore_progress
+
+__all__ = ["create_schema", "write_delta", "write_snapshot"]
+
+_UTC = ARROW_TYPES[Property.TIMESTAMP]
+_NAIVE = pa.timestamp("us")  # Ladybug's TIMESTAMP has no zone; everything in it is UTC
+
+
+def create_schema(connection: ladybug.Connection) -> None:
+    """Make every node and relationship table of `graph.schema`."""
+    for node in NODES.values():
+        _run(connection, "create_node_table", label=node.label, key=node.key, properties=_typed(node.properties))
+    for kind in RELATIONSHIPS:
+        _create_relationship_table(connection, kind)
+
+
+def write_snapshot(connection: ladybug.Connection, snapshot: Snapshot, progress: Progress = ignore_progress) -> None:
+    """Append all tables to a database with empty ones."""
+    total = sum(t.num_rows for t in (*snapshot.nodes.values(), *snapshot.relationships.values()))
+    done = 0
+    for label, table in snapshot.nodes.items():
+        progress("load graph", done, total)
+        _run(connection, "copy_nodes", table, label=label)
+        done += table.num_rows
+    for edge, table in snapshot.relationships.items():
+        progress("load graph", done, total)
+        _run(connection, "copy_relationships", table, **_names(edge, keys=False))
+        done += table.num_rows
+    progress("load graph", done, total)
+
+
+def write_delta(connection: ladybug.Connection, delta: Delta) -> None:
+    """Apply a change, in the order that `graph.snapshot.Delta` gives."""
+    _clear(connection, delta.cleared)
+    for label, keys in delta.deleted_nodes.items():
+        _run(connection, "delete_nodes", pa.table({"c0": keys}), label=label, key=NODES[label].key)
+    for edge, table in delta.deleted_relationships.items():
+        _run(connection, "delete_relationships", _numbered(table), **_names(edge), discriminators=_matching(edge))
+    for label, table in delta.nodes.items():
+        names = {"label": label, "key": NODES[label].key}
+        there, new = _split(connection, "find_nodes", table, [NODES[label].key], names)
+        if there.num_rows and NODES[label].properties:
+            _run(connection, "update_nodes", _numbered(there), **names, assignments=_assignments("n", table.column_names[1:], 1))
+        _append(connection, "copy_nodes", new, {"label": label})
+    for edge, table in delta.relationships.items():
+        names = {**_names(edge), "discriminators": _matching(edge)}
+        there, new = _split(connection, "find_relationships", table, list(relationship_keys(edge)), names)
+        if there.num_rows and RELATIONSHIPS[edge.type].properties:
+            assignments = _assignments("r", table.column_names[2:], 2)
+            _run(connection, "update_relationships", _numbered(there), **names, assignments=assignments)
+        _append(connection, "copy_relationships", new, _names(edge, keys=False))
+
+
+def _clear(connection: ladybug.Connection, cleared: frozenset[Edge]) -> None:
+    for kind in sorted({edge.type for edge in cleared}):
+        edges = sorted(edge for edge in cleared if edge.type == kind)
+        if len(edges) == len(RELATIONSHIPS[kind].ends):  # all of the type: dropping the table takes no time
+            _run(connection, "drop_relationship_table", type=kind)
+            _create_relationship_table(connection, kind)
+            continue
+        for edge in edges:
+            _run(connection, "clear_relationships", **_names(edge, keys=False))
+
+
+def _create_relationship_table(connection: ladybug.Connection, kind: Type) -> None:
+    relationship = RELATIONSHIPS[kind]
+    ends = ", ".join(f"FROM {source} TO {target}" for source, target in relationship.ends)
+    _run(connection, "create_relationship_table", type=kind, ends=ends, properties=_typed(relationship.properties))
+
+
+def _split(
+    connection: ladybug.Connection, find: str, table: pa.Table, keys: list[str], names: dict[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Rows that are in the database, and the others."""
+    found = _run(connection, find, _numbered(table.select(keys)), **names).get_as_arrow()["i"]
+    mask = [False] * table.num_rows
+    for i in found.to_pylist():
+        mask[i] = True
+    there = pa.array(mask)
+    return table.filter(there), table.filter(pa.array([not m for m in mask]))
+
+
+def _append(connection: ladybug.Connection, statement: str, table: pa.Table, names: dict[str, str]) -> None:
+    if table.num_rows:
+        _run(connection, statement, table, **names)
+
+
+def _run(connection: ladybug.Connection, statement: str, rows: pa.Table | None = None, /, **slots: str) -> Any:
+    text = cypher.load(statement, "ladybug").fill(**slots)
+    return connection.execute(text, None if rows is None else {"rows": _naive(rows)})
+
+
+def _naive(table: pa.Table) -> pa.Table:
+    schema = pa.schema([f.with_type(_NAIVE) if f.type == _UTC else f for f in table.schema])
+    return table.cast(schema)
+
+
+def _numbered(table: pa.Table) -> pa.Table:
+    """Columns c0, c1, …, so that no property's name can be mistaken for a keyword, and the row number i."""
+    return table.rename_columns([f"c{i}" for i in range(table.num_columns)]).append_column("i", pa.array(range(table.num_rows)))
+
+
+def _names(edge: Edge, *, keys: bool = True) -> dict[str, str]:
+    names: dict[str, str] = {"type": edge.type, "source": edge.source, "target": edge.target}
+    if keys:
+        names |= {"source_key": NODES[edge.source].key, "target_key": NODES[edge.target].key}
+    return names
+
+
+def _typed(properties: dict[str, Property]) -> str:
+    return "".join(f", {name} {kind}" for name, kind in properties.items())
+
+
+def _assignments(variable: str, names: list[str], first: int) -> str:
+    return ", ".join(f"{variable}.{name} = c{i}" for i, name in enumerate(names, first))
+
+
+def _matching(edge: Edge) -> str:
+    """WHERE over the discriminators, which are the columns c2, c3, … of a deletion or look-up, and of an update's too only
+    because they come first among the properties: see `relationship_keys`."""
+    discriminators = RELATIONSHIPS[edge.type].discriminators
+    conditions = [f"r.{name} = c{i}" for i, name in enumerate(discriminators, 2)]
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""

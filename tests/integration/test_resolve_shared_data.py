@@ -1,0 +1,102 @@
+"""Real sources through lake, resolution and snapshot, scored by the referee where it has truth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from graph.clean import Cleaner
+from graph.home import Home
+from graph.ingest import ingest
+from graph.lake import Lake
+from graph.project import snapshot
+from graph.resolution import Resolution
+from graph.resolve import load, resolve
+from graph.schema import NODES
+from graph.snapshot import Snapshot
+
+SHARED = Path(__file__).parents[3] / "shared"
+
+pytestmark = pytest.mark.shared_data
+
+
+def through(name: str, folder: Path) -> tuple[Resolution, Snapshot]:
+    source = SHARED / "data" / name / "input"
+    if not source.is_dir():
+        pytest.skip(f"the shared data set {name} is not here")
+    home = Home.open(folder / "home")
+    lake = Lake(home.lake)
+    ingest(source, lake, Cleaner())
+    with lake.connect() as connection:
+        resolution = resolve(connection, home, key=home.secret())
+        graph = snapshot(connection, resolution, home_id=home.home_id, key=home.secret())
+    assert load(home).members.equals(resolution.members)
+    for edge, table in graph.relationships.items():
+        for side, label in (("source", edge.source), ("target", edge.target)):
+            known = set(graph.nodes[label][NODES[label].key].to_pylist())
+            assert set(table[side].to_pylist()) <= known
+    return resolution, graph
+
+
+def score(name: str, resolution: Resolution, folder: Path) -> dict[str, float]:
+    predicted = folder / "identities.parquet"
+    pq.write_table(resolution.members.select(["kind", "id", "person_id", "confidence"]), predicted)
+    truth = SHARED / "data" / name / "truth" / "identities.parquet"
+    command = [
+        sys.executable,
+        str(SHARED / "score" / "score.py"),
+        "identity",
+        "--predicted",
+        str(predicted),
+        "--truth",
+        str(truth),
+    ]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert found["missing"] == 0
+    return found
+
+
+def test_shared_addresses_alone_join_a_third_of_fake_1000_without_an_error(tmp_path: Path) -> None:
+    resolution, _ = through("fake_1000", tmp_path)
+    found = score("fake_1000", resolution, tmp_path)
+    assert found["pair_precision"] >= 0.999
+    assert found["pair_recall"] >= 0.33
+
+
+def test_records_without_identifiers_stay_apart(tmp_path: Path) -> None:
+    resolution, graph = through("febrl3", tmp_path)
+    assert resolution.persons.num_rows == 5000
+    assert graph.counts()["Account"] == graph.counts()["BELONGS_TO"] == 5000
+    assert score("febrl3", resolution, tmp_path)["pair_precision"] == 1.0
+
+
+def test_devices_without_sign_ins_stay_apart_with_their_networks(tmp_path: Path) -> None:
+    resolution, graph = through("crossdevice", tmp_path)
+    counts = graph.counts()
+    assert resolution.persons.num_rows == counts["Device"] == 77
+    assert resolution.seen_on["count"].to_pylist() != []
+    assert counts["SEEN_ON"] == 2901
+    assert counts["Network"] == 2684
+
+
+def test_lastfm_has_its_friends_tags_and_listens(tmp_path: Path) -> None:
+    resolution, graph = through("lastfm", tmp_path)
+    counts = graph.counts()
+    assert resolution.guarded.num_rows == 0
+    assert counts["Account"] == counts["Person"] == 1892
+    assert counts["Content"] == 17_632
+    assert counts["RELATED"] == 12_717
+    assert counts["ENGAGED"] == 152_510
+
+
+def test_movielens_films_are_about_their_genres(tmp_path: Path) -> None:
+    _, graph = through("movielens", tmp_path)
+    counts = graph.counts()
+    assert counts["Person"] == 943
+    assert counts["Content"] == 1682
+    assert counts["ABOUT"] > 2800
