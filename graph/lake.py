@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -84,7 +85,7 @@ def writing_to(path: Path) -> Iterator[None]:
     """Turn what the system says about a full disk or a read-only folder into HomeNotWritable."""
     try:
         yield
-    except (OSError, DeltaError, duckdb.IOException) as error:
+    except (OSError, DeltaError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise HomeNotWritable(path, reason) from error
 
@@ -100,10 +101,13 @@ class Lake:
     def connect(self, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
         """A connection in UTC with a view per lake table, of the columns of `lake_schema`: the latest row of each key.
 
-        It sees the lake as it was when it was made. `memory_limit` as DuckDB writes it ("2GB"); larger work spills to a
-        temporary folder.
+        It sees the lake as it was when it was made. `memory_limit` as DuckDB writes it ("2GB"); larger work spills to the
+        system's temporary folder.
         """
-        connection = duckdb.connect(config={"memory_limit": memory_limit} if memory_limit else {})
+        config: dict[str, Any] = {"temp_directory": str(Path(tempfile.gettempdir()) / "tessera-spill")}
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        connection = duckdb.connect(config=config)
         connection.execute("SET TimeZone = 'UTC'")
         for name, files in self.files().items():
             connection.execute(f"CREATE VIEW {name} AS {latest(name, files)}")
@@ -164,6 +168,11 @@ class Lake:
         with writing_to(self.path):
             if self._pending.exists():
                 self._apply()
+            shutil.rmtree(self.staging, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove staged files that are part of no commit: of an ingest that failed."""
+        if not self._pending.exists():
             shutil.rmtree(self.staging, ignore_errors=True)
 
     def commit(self, parts: Sequence[Part], taken: pa.Table) -> None:

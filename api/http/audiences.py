@@ -7,19 +7,22 @@ Consent holds when people are chosen, and again at each release.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from api.http.errors import Problem
+from api.http.errors import Problem, ProblemError, not_found
 from api.http.resources import Resources
 from api.http.schemas.audiences import LookalikeAudience, RuleAudience
 from api.http.view import View
+from gnn.lookalike import expand
 from graph.audiences import AUDIENCES
 from graph.control import Audience, AudienceKind
-from graph.errors import StoreError
+from graph.errors import NothingResolved, StoreError
 from graph.privacy import Use, purpose_of
 from graph.schema import Edge, Label, Type
 from graph.snapshot import Delta
@@ -90,4 +93,34 @@ def _as_stored(value: Any) -> Any:
 
 
 def _lookalike(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Table:
-    raise NotImplementedError
+    """person_id and score, best first, of people who permit it; the seeds are people who permit it too."""
+    model = view.interests.model
+    if model is None:
+        raise NothingResolved(view.workspace.home.path, "model", "tessera train")
+    permitted = _permitted(view, model.person_ids)
+    seeds = pc.unique(_seeds(opened, view, tenant_id, definition))
+    seeds = seeds.filter(pc.is_in(seeds, value_set=permitted))
+    if len(seeds) < _MIN_SEEDS or len(seeds) == len(permitted):
+        raise ProblemError(_NO_SEEDS)
+    mask = pc.is_in(model.person_ids, value_set=permitted).to_numpy(zero_copy_only=False)
+    vectors = model.embeddings if mask.all() else model.embeddings[mask]
+    size = definition.size if definition.size is not None else math.ceil(len(permitted) * (definition.ratio or 0))
+    return expand(vectors, permitted, seeds, size).select(["person_id", "score"])
+
+
+def _seeds(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Array:
+    """Person ids of the seeds. Raises the 404 for an audience that is not the tenant's."""
+    if definition.seed_audience_id is not None:
+        audience = opened.control.audiences.get(definition.seed_audience_id, tenant_id)
+        if audience is None:
+            raise not_found()
+        return opened.control.audiences.members(audience.audience_id)["person_id"].combine_chunks()
+    members = view.resolution.members
+    given = definition.seeds or []
+    found = [
+        pc.index_in(pa.array([s.id for s in given if s.kind == kind], pa.string()), value_set=ids)
+        for kind in ("device", "account")
+        for ids in (pc.if_else(pc.equal(members["kind"], kind), members["id"], None),)
+    ]
+    rows = pa.concat_arrays([pc.drop_null(rows) for rows in found])
+    return members["person_id"].combine_chunks().take(rows)

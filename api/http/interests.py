@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from graph.interests import TAGS
+from gnn import registry
+from gnn.registry import Version
+from graph.errors import NothingResolved
+from graph.interests import TAGS, Interests
 
 __all__ = ["InterestIndex", "Score", "TagRow"]
 
@@ -37,33 +39,39 @@ class Score:
 
 
 class InterestIndex:
-    """An immutable index of one model version's tags and probabilities (people × tags)."""
+    """An immutable index of one model version, or of none: then there are no tags and nobody has any."""
 
-    def __init__(
-        self,
-        version: str | None = None,
-        *,
-        tags: pa.Table | None = None,
-        person_ids: pa.Array | None = None,
-        tag_ids: Sequence[str] = (),
-        probabilities: NDArray[np.float32] | None = None,
-    ) -> None:
-        """`tags` describes the taxonomy; the columns of `probabilities` are `tag_ids`, its rows `person_ids`."""
-        self.version = version
-        described = TAGS.empty_table() if tags is None else tags.select(TAGS.names)
-        rows = (TagRow(**row) for row in described.to_pylist())
-        self._tags = sorted((t for t in rows if t.tag_id), key=lambda t: t.tag_id)
+    def __init__(self, version: Version | None) -> None:
+        """`version` stays open: its matrices are memory-mapped."""
+        self.model = version
+        tags = TAGS.empty_table() if version is None else version.tags
+        self._tags = sorted((TagRow(**row) for row in tags.select(TAGS.names).to_pylist()), key=lambda t: t.tag_id)
         self._names = {t.tag_id: t.name for t in self._tags}
         self.sensitive = frozenset(text for t in self._tags if t.sensitive for text in (t.tag_id, t.name))
         """Ids and names of the sensitive tags."""
-        people = pa.array([], pa.string()) if person_ids is None else person_ids
-        self._order = pc.sort_indices(people)
-        self._people = people
-        self._column = {tag: at for at, tag in enumerate(tag_ids)}
-        self._tag_ids = list(tag_ids)
-        self._probabilities = np.zeros((0, 0), np.float32) if probabilities is None else probabilities
+        self._people = pa.array([], pa.string()) if version is None else version.person_ids
+        self._order = pc.sort_indices(self._people).to_numpy()
+        self._tag_ids = [] if version is None else version.tag_ids
+        self._column = {tag: at for at, tag in enumerate(self._tag_ids)}
         hidden = [tag in self.sensitive or self._names.get(tag) in self.sensitive for tag in self._tag_ids]
         self._told = ~np.array(hidden, dtype=bool)
+
+    @classmethod
+    def open(cls, models: Path) -> InterestIndex:
+        """The current version's, or that of none where nothing has been trained. Raises ModelError."""
+        try:
+            return cls(registry.current(models))
+        except NothingResolved:
+            return cls(None)
+
+    @property
+    def version(self) -> str | None:
+        """Name of the model version."""
+        return None if self.model is None else self.model.name
+
+    def table(self) -> Interests:
+        """What the graph is told: everybody's most probable tags."""
+        return Interests() if self.model is None else self.model.interests()
 
     def tags_after(self, tag_id: str | None, limit: int) -> tuple[list[TagRow], bool]:
         """Up to `limit` tags with a higher id, and whether there are more."""
@@ -72,10 +80,10 @@ class InterestIndex:
 
     def of_person(self, person_id: str, *, min_probability: float, limit: int) -> list[Score]:
         """A person's tags of at least this probability, most probable first (equal ones by id); no sensitive ones."""
-        at = bisect_left(self._order, person_id, key=lambda row: self._people[row.as_py()].as_py())
-        if at == len(self._order) or self._people[self._order[at].as_py()].as_py() != person_id:
+        at = bisect_left(self._order, person_id, key=lambda row: self._people[int(row)].as_py())
+        if self.model is None or at == len(self._order) or self._people[int(self._order[at])].as_py() != person_id:
             return []
-        scores = np.asarray(self._probabilities[self._order[at].as_py()], dtype=np.float64)
+        scores = np.asarray(self.model.probabilities[int(self._order[at])], dtype=np.float64)
         (columns,) = np.nonzero(self._told & (scores >= min_probability))
         best = sorted(columns.tolist(), key=lambda c: (-scores[c], self._tag_ids[c]))[:limit]
         return [Score(t, self._names.get(t, t), float(scores[c])) for c in best for t in (self._tag_ids[c],)]
@@ -83,6 +91,6 @@ class InterestIndex:
     def at_least(self, tag_id: str, minimum: float) -> pa.Array:
         """Ids of the people whose probability of the tag reaches the minimum; empty for an unknown tag."""
         column = self._column.get(tag_id)
-        if column is None:
+        if self.model is None or column is None:
             return pa.array([], pa.string())
-        return self._people.filter(pa.array(np.asarray(self._probabilities[:, column]) >= minimum))
+        return self._people.filter(pa.array(np.asarray(self.model.probabilities[:, column]) >= minimum))

@@ -7,18 +7,21 @@ consents given since are followed by every view, since a withdrawal holds from t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 
 from api.http.audience_rules import RulePeople
 from api.http.identities import IdentityIndex
 from api.http.interests import InterestIndex
+from api.http.subgraph_tables import subgraph_snapshot
+from api.pipeline import gate_of
 from api.workspace import Workspace
 from graph.control import Control
 from graph.errors import NothingResolved
 from graph.home import Home
-from graph.privacy import Consents, Gate, legal_basis
+from graph.privacy import Gate
 from graph.resolution import Resolution
 from graph.resolve import IdentityLog, load
+from graph.snapshot import Snapshot
 
 __all__ = ["State", "View", "current_state", "open_view"]
 
@@ -36,6 +39,7 @@ class State:
 class View:
     """One state of the home, opened."""
 
+    workspace: Workspace
     state: State
     resolution: Resolution
     identities: IdentityIndex
@@ -48,11 +52,17 @@ class View:
         """The living person behind an id: itself, or the survivor of a merge."""
         return self.aliases.get(given, given)
 
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """What subgraphs are drawn from; made at the first question."""
+        with self.workspace.connection() as connection:
+            return subgraph_snapshot(connection, self.resolution, self.interests.table(), self.workspace.home.home_id)
+
 
 def current_state(workspace: Workspace) -> State:
     """What a view would be made of now. Raises NothingResolved, HomeError."""
     _, version = _log(workspace.home)
-    return State(version, workspace.lake.last_batch(), InterestIndex.current_version(workspace.home))
+    return State(version, workspace.lake.last_batch(), _model(workspace.home))
 
 
 def open_view(workspace: Workspace, control: Control) -> View:
@@ -60,18 +70,10 @@ def open_view(workspace: Workspace, control: Control) -> View:
     state = current_state(workspace)
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
-    interests = open_interests(workspace.home, state.model)
-    with workspace.connection() as connection:
-        consents = Consents(
-            connection,
-            resolution.members,
-            control.consents,
-            clock=_now,
-            legal_basis=legal_basis(workspace.settings.legal_basis),
-        )
-    gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=_now)
+    interests = InterestIndex.open(workspace.home.models)
+    gate = gate_of(workspace, resolution, control, interests.sensitive)
     people = RulePeople(resolution, lambda: workspace.lake.connect(memory_limit=workspace.settings.memory_limit), interests)
-    return View(state, resolution, IdentityIndex(resolution), aliases, gate, interests, people)
+    return View(workspace, state, resolution, IdentityIndex(resolution), aliases, gate, interests, people)
 
 
 def _log(home: Home) -> tuple[dict[str, str], str]:
@@ -87,5 +89,8 @@ def _log(home: Home) -> tuple[dict[str, str], str]:
     return aliases, version
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _model(home: Home) -> str | None:
+    try:
+        return (home.models / "current").read_text()
+    except FileNotFoundError:
+        return None

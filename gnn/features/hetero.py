@@ -62,9 +62,7 @@ def reduce_text(text: Floats, dimensions: int) -> Floats:
 
 def feature_widths(built: HeteroData) -> dict[str, dict[str, int]]:
     """Node type to feature name to width."""
-    return {
-        t: {f: int(built[t][f].shape[1]) for f in ("position", "text") if f in built[t]} for t in sorted(built.node_types)
-    }
+    return {t: {f: int(built[t][f].shape[1]) for f in ("position", "text") if f in built[t]} for t in sorted(built.node_types)}
 
 
 def edge_types(built: HeteroData) -> list[EdgeType]:

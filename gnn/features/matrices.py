@@ -70,4 +70,4 @@ def _orthonormal(basis: Floats) -> Floats:
     wide = basis.astype(np.float64)
     squares, vectors = np.linalg.eigh(wide.T @ wide)
     kept = squares > max(float(squares.max()), 0.0) * 1e-12
-    return (wide @ (vectors[:, kept] / np.sqrt(squares[kept]))).astype(np.float32)
+    return np.asarray(wide @ (vectors[:, kept] / np.sqrt(squares[kept])), np.float32)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from graph.errors import SettingsError
 
-__all__ = ["choose_device", "mixed_precision", "seeded"]
+__all__ = ["choose_device", "few_threads", "mixed_precision", "seeded"]
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -25,17 +26,21 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def seeded(seed: int, device: torch.device) -> AbstractContextManager[object]:
+@contextmanager
+def few_threads(nodes: int, *, small: int = 50_000) -> Iterator[None]:
+    """One CPU thread while the graph is small: steps of a millisecond gain nothing from more, lose much when another process
+    wants the cores, and give the same sums on every machine. Larger graphs use what torch chose."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if nodes <= small else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's random state seeded inside the block and given back after it, so that nobody else's draws depend on ours."""
-    fork = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-
-    class _Seeded(AbstractContextManager[object]):
-        def __enter__(self) -> object:
-            entered = fork.__enter__()
-            torch.manual_seed(seed)
-            return entered
-
-        def __exit__(self, *details: object) -> None:
-            fork.__exit__(None, None, None)
-
-    return _Seeded()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

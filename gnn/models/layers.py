@@ -22,8 +22,9 @@ __all__ = ["EdgeType", "HeteroEncoder", "HeteroLayer", "WeightedMean"]
 EdgeType = tuple[str, str, str]
 
 
-def _bag(columns: Tensor, pointers: Tensor, weights: Tensor, x: Tensor) -> Tensor:
+def _bag(csr: tuple[Tensor, Tensor, Tensor], x: Tensor) -> Tensor:
     """Sparse product: row i of the result is Σ_j weights_j x[columns_j] over j in pointers[i]..pointers[i+1]."""
+    columns, pointers, weights = csr
     return nn.functional.embedding_bag(
         columns, x, pointers, per_sample_weights=weights.to(x.dtype), mode="sum", include_last_offset=True
     )
@@ -33,13 +34,13 @@ class _Product(torch.autograd.Function):
     """A x, with the gradient Aᵀ g from the cached transpose instead of a scatter."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, forward: tuple[Tensor, ...], backward: tuple[Tensor, ...]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, forward: tuple[Tensor, Tensor, Tensor], backward: Any) -> Tensor:
         ctx.transposed = backward
-        return _bag(*forward, x)
+        return _bag(forward, x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _bag(*ctx.transposed, gradients[0].contiguous()), None, None
+        return _bag(ctx.transposed, gradients[0].contiguous()), None, None
 
 
 class WeightedMean(MessagePassing):  # type: ignore[misc]
@@ -54,7 +55,7 @@ class WeightedMean(MessagePassing):  # type: ignore[misc]
         if "pointers" in edges:
             there = (edges.columns, edges.pointers, edges.shares)
             back = (edges.columns_t, edges.pointers_t, edges.shares_t)
-            return cast(Tensor, _Product.apply(x, there, back))  # type: ignore[no-untyped-call]
+            return cast(Tensor, _Product.apply(x, there, back))
         size = (x.shape[0], targets)
         return cast(Tensor, self.propagate(edges.edge_index, x=(x, None), weight=edges.edge_weight, size=size))
 

@@ -14,9 +14,7 @@ __all__ = ["OPTIMISERS", "make_optimiser"]
 OPTIMISERS = ("adam", "adamw", "adagrad", "sgd")
 
 
-def make_optimiser(
-    name: str, parameters: Iterable[Any], *, learning_rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
+def make_optimiser(name: str, parameters: Iterable[Any], *, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """Adam, AdamW, Adagrad or SGD (Nesterov, momentum .9), in any case. Raises SettingsError for another name."""
     chosen = name.lower()
     if chosen == "adam":

@@ -55,7 +55,7 @@ class Tagger(nn.Module):
             )
             self.messages = nn.Linear(d, d)
         if shape.positions:
-            self.position = nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.positions, d), nn.GELU())
+            self.place = nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.positions, d), nn.GELU())
         self.mix = nn.Parameter(torch.full((c,), 1.0 / max(c, 1)))
         self.propagation = nn.Sequential(nn.Dropout(0.2), nn.Linear(k, d), nn.GELU())
         self.attend = nn.Linear(d, d)
@@ -64,13 +64,14 @@ class Tagger(nn.Module):
         self.head = nn.Linear(d, k)
         self.shared = nn.Parameter(torch.zeros(c))
         self.per_tag = nn.Parameter(torch.zeros(k, c))
-        self.pairwise = nn.Sequential(nn.Linear(c + 3, 32), nn.GELU(), nn.Linear(32, 1))
+        last = nn.Linear(32, 1)
+        self.pairwise = nn.Sequential(nn.Linear(c + 3, 32), nn.GELU(), last)
         log_prior = torch.log(prior + 1e-4)
         spread = log_prior.std() if k > 1 else torch.tensor(1.0)
         self.register_buffer("log_prior", (log_prior - log_prior.mean()) / spread.clamp_min(1e-3))
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.pairwise[-1].weight)
-        nn.init.zeros_(self.pairwise[-1].bias)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         self.head.bias = nn.Parameter(torch.logit(prior.clamp(1e-4, 1 - 1e-4)))
 
     def encode(self, data: HeteroData) -> Tensor:
@@ -87,7 +88,7 @@ class Tagger(nn.Module):
             if tower == "messages":
                 parts.append(nn.functional.gelu(self.messages(hidden)))
             elif tower == "position":
-                parts.append(self.position(position))
+                parts.append(self.place(position))
             else:
                 parts.append(self.propagation(channels @ self.mix))
         stacked = torch.stack(parts, dim=1)
@@ -98,9 +99,7 @@ class Tagger(nn.Module):
         """Logits (b, k). `hidden` (b, d), `position` (b, s), `channels` (b, k, C), `scalars` (b, 2), all float32."""
         fused, _ = self.fuse(hidden, position, channels)
         b, k, _ = channels.shape
-        pair = torch.cat(
-            [channels, self.log_prior.view(1, k, 1).expand(b, k, 1), scalars.unsqueeze(1).expand(b, k, 2)], dim=-1
-        )
+        pair = torch.cat([channels, self.log_prior.view(1, k, 1).expand(b, k, 1), scalars.unsqueeze(1).expand(b, k, 2)], dim=-1)
         evidence = channels @ self.shared + (channels * self.per_tag).sum(-1) + self.pairwise(pair).squeeze(-1)
         logits: Tensor = self.head(self.drop(fused)) + evidence
         return logits

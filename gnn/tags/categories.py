@@ -79,7 +79,7 @@ def _features(texts: list[str], readable: npt.NDArray[np.bool_], text: Floats | 
     try:
         lexical = vectoriser.fit_transform(cut)
     except ValueError:  # no word is left: too short, or each occurs once
-        lexical = sp.csr_matrix((len(texts), 0), dtype=np.float32)
+        lexical = sp.csr_matrix(np.zeros((len(texts), 0), np.float32))
     if text is None:
         return sp.csr_matrix(lexical)
     return sp.csr_matrix(sp.hstack([lexical, sp.csr_matrix(text)]))

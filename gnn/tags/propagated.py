@@ -25,9 +25,9 @@ def from_contents(data: Population, about: Floats) -> Floats:
     """(n, k) probabilities of persons from (m, k) scores of contents."""
     weighted = sp.csr_matrix(presence(data.engagement) @ sp.diags(idf(data.engagement)))
     popularity = np.asarray(data.engagement.getnnz(axis=0), np.float64)
-    known = about.any(axis=1)
+    known = np.flatnonzero(about.any(axis=1))
     base = (popularity[known] @ about[known]) / max(popularity[known].sum(), 1.0)
-    total = np.asarray(weighted[:, known].sum(axis=1))
+    total = np.asarray(sp.csr_matrix(weighted[:, known]).sum(axis=1))
     return np.asarray((weighted @ about + base) / (total + 1.0), np.float32)
 
 

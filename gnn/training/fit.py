@@ -7,7 +7,6 @@ Everybody else gets the mean logit of all members. Label channels hide each sour
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,9 +126,7 @@ def _train(
     few = [p for n, p in model.named_parameters() if n == "per_tag"]
     rest = [p for n, p in model.named_parameters() if n != "per_tag"]
     groups = [{"params": rest}, {"params": few, "weight_decay": 10 * options.weight_decay}]
-    optimiser = make_optimiser(
-        options.optimiser, groups, learning_rate=options.learning_rate, weight_decay=options.weight_decay
-    )
+    optimiser = make_optimiser(options.optimiser, groups, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
     generator = np.random.default_rng(options.seed * 1000 + member)
     size = max(options.batch_persons, -(-len(teachers) // _STEPS_PER_EPOCH))
     best: tuple[float, int, dict[str, Tensor]] | None = None
@@ -144,7 +141,7 @@ def _train(
                 logits = model(hidden, _position(graph_data, rows), inputs.channels(batch), inputs.scalars[rows])
                 loss = model.loss(logits, labels[rows])
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
         logits = torch.from_numpy(_logits(model, graph_data, inputs, judges, device)).to(device)
@@ -178,5 +175,3 @@ def _position(graph_data: HeteroData, rows: Tensor) -> Tensor:
         return torch.zeros(len(rows), 0, device=rows.device)
     position: Tensor = store.position[rows]
     return position
-
-

@@ -77,13 +77,13 @@ def _hidden(graph_data: HeteroData, options: TrainingOptions, device: torch.devi
             same.fill_diagonal_(False)
             loss = nn.functional.cross_entropy(scores.float().masked_fill(same, -1e9), torch.arange(len(drawn), device=device))
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         progress("person embeddings", _STEPS, _STEPS)
         encoder.eval()
         with torch.inference_mode(), mixed_precision(device):
-            vectors: Floats = encoder(graph_data)["person"].float().cpu().numpy()
-    return vectors
+            vectors = encoder(graph_data)["person"].float().cpu().numpy()
+    return np.asarray(vectors, np.float32)
 
 
 def _unit(matrix: Floats) -> Floats:

@@ -68,9 +68,12 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session that commits at the end of the block, or not at all. Raises ControlUnavailable, HomeNotWritable."""
-        with self._session(writes=True) as session:
+    def writing(self, *, flushed: bool = True) -> Iterator[Session]:
+        """A session that commits at the end of the block, or not at all. What is committed survives the end of the process,
+        and with `flushed` that of the machine, for the price of a disk flush. Raises ControlUnavailable, HomeNotWritable."""
+        with self._session(writes=True, flushed=flushed) as session:
+            if not flushed and self.dialect == "postgresql":
+                session.execute(text("SET LOCAL synchronous_commit TO OFF"))
             yield session
 
     def serialise(self, session: Session) -> None:
@@ -80,10 +83,10 @@ class Database:
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
     @contextmanager
-    def _session(self, *, writes: bool) -> Iterator[Session]:
+    def _session(self, *, writes: bool, flushed: bool = True) -> Iterator[Session]:
         try:
             with (
-                self._engine.connect().execution_options(tessera_writes=writes) as connection,
+                self._engine.connect().execution_options(tessera_writes=writes, tessera_flushed=flushed) as connection,
                 Session(connection, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -114,13 +117,17 @@ class Database:
         @event.listens_for(engine, "connect")
         def _configure(connection: Any, _record: Any) -> None:
             connection.isolation_level = None  # the driver opens no transaction of its own: `_begin` does
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            for pragma in ("journal_mode = WAL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}").close()
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Any) -> None:
-            writes = connection.get_execution_options().get("tessera_writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            options = connection.get_execution_options()
+            if not options.get("tessera_writes"):
+                connection.exec_driver_sql("BEGIN")
+                return
+            connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options['tessera_flushed'] else 'NORMAL'}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine
 

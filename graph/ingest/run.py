@@ -55,9 +55,11 @@ def ingest(source: Path, lake: Lake, clean: Clean, progress: Progress = _silent)
     skipped = tuple(f.path.name for f in files if f not in new.values())
     if not new:
         return IngestSummary(source.name, (), skipped, changed=False)
-    run = _Run(source, lake, clean, progress)
-    with writing_to(lake.path):
-        return run(new, skipped)
+    try:
+        with writing_to(lake.path):
+            return _Run(source, lake, clean, progress)(new, skipped)
+    finally:
+        lake.discard()
 
 
 class _Run:

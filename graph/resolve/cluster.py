@@ -62,7 +62,9 @@ def cluster(is_account: npt.NDArray[np.bool_], left: Integers, right: Integers, 
 
 
 def _scored(nodes: int, left: Integers, right: Integers, weight: Reals) -> tuple[Integers, Integers, Integers]:
-    """Each pair once, smaller node first, in order, with its score in millionths."""
+    """Each pair once, smaller node first, in order, with its score in millionths; a node says nothing about itself."""
+    other = left != right
+    left, right, weight = left[other], right[other], weight[other]
     low, high = np.minimum(left, right), np.maximum(left, right)
     pair, position = np.unique(low * np.int64(max(nodes, 1)) + high, return_inverse=True)
     score = np.zeros(len(pair), np.int64)

@@ -46,9 +46,7 @@ def conform_delta(delta: Delta) -> Delta:
         relationships=relationships,
         deleted_nodes={label: keys.cast(pa.string()) for label, keys in delta.deleted_nodes.items() if len(keys)},
         deleted_relationships={
-            edge: _conform(table, _selected(relationship_schema(edge), relationship_keys(edge)), edge.type.value, relationship_keys(edge))
-            for edge, table in delta.deleted_relationships.items()
-            if table.num_rows
+            edge: _deleted(edge, table) for edge, table in delta.deleted_relationships.items() if table.num_rows
         },
         cleared=delta.cleared,
     )
@@ -70,8 +68,9 @@ def _relationships(tables: Mapping[Edge, pa.Table]) -> dict[Edge, pa.Table]:
     }
 
 
-def _selected(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
+def _deleted(edge: Edge, table: pa.Table) -> pa.Table:
+    schema, keys = relationship_schema(edge), relationship_keys(edge)
+    return _conform(table, pa.schema([schema.field(key) for key in keys]), edge.type.value, keys)
 
 
 def _conform(table: pa.Table, schema: pa.Schema, what: str, keys: Iterable[str]) -> pa.Table:

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,15 +24,20 @@ from graph.home import Home
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Property
 from graph.snapshot import Snapshot
 from graph.store import server
+from graph.store.conform import conform_snapshot
+from graph.store.neo4j_connection import Neo4jConnection
 from graph.store.protocol import Progress, ignore_progress
 from graph.store.server import ServerStatus
 
 __all__ = ["ImportFiles", "finish_command", "import_arguments", "import_command", "import_into_local", "write_import_files"]
 
 _BATCH_ROWS = 100_000
-_DIALECT = "neo4j"
 _FINISH = "finish.cypher"
 _MARKER = "_Tessera"
+_CONSTRAINED = (
+    {"label": _MARKER, "key": "name"},
+    *({"label": label.value, "key": node.key} for label, node in NODES.items()),
+)
 _SMALLEST_BUFFER = 4 << 20  # the tool's own default, in bytes
 _TYPES = {
     Property.STRING: "string",
@@ -63,10 +66,14 @@ class ImportFiles:
     relationships: tuple[tuple[str, str], ...]
     multiline: tuple[str, ...]
     largest_field_bytes: int
+    home_id: str
+    rows: dict[str, int]
 
 
 def write_import_files(snapshot: Snapshot, folder: Path, progress: Progress = ignore_progress) -> ImportFiles:
-    """Write the files into `folder`, which is made. Empty tables give no file. Raises OSError."""
+    """Write the files into `folder`, which is made. Empty tables give no file. Raises StoreError for a table that no store
+    could hold, OSError."""
+    snapshot = conform_snapshot(snapshot)
     folder.mkdir(parents=True, exist_ok=True)
     measured, done = _Measured(), 0
     total = sum(t.num_rows for t in (*snapshot.nodes.values(), *snapshot.relationships.values()))
@@ -77,7 +84,7 @@ def write_import_files(snapshot: Snapshot, folder: Path, progress: Progress = ig
         folder / f"{_MARKER}.csv",
         measured,
     )
-    (folder / _FINISH).write_text(_finish(snapshot.home_id))
+    (folder / _FINISH).write_text(_finish_script(snapshot.home_id))
     nodes, relationships = [(_MARKER, f"{_MARKER}.csv")], []
     for label, table in snapshot.nodes.items():
         if table.num_rows:
@@ -93,7 +100,15 @@ def write_import_files(snapshot: Snapshot, folder: Path, progress: Progress = ig
             _write(table, {**ends, **_headers(RELATIONSHIPS[edge.type].properties)}, folder / name, measured)
             relationships.append((edge.type.value, name))
             progress("write import files", done := done + table.num_rows, total)
-    return ImportFiles(folder, tuple(nodes), tuple(relationships), tuple(measured.multiline), measured.largest_field_bytes)
+    return ImportFiles(
+        folder,
+        tuple(nodes),
+        tuple(relationships),
+        tuple(measured.multiline),
+        measured.largest_field_bytes,
+        snapshot.home_id,
+        snapshot.counts(),
+    )
 
 
 def import_arguments(files: ImportFiles) -> list[str]:
@@ -142,14 +157,8 @@ def import_into_local(
         raise HomeNotWritable(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    statements = _finishing()
-    with _connected(status) as driver:
-        for done, text in enumerate(statements):
-            progress("index the keys", done, len(statements))
-            driver.execute_query(text, database_="neo4j")
-        whole = {"home_id": snapshot.home_id, "complete": True}
-        driver.execute_query(cypher.load("write_marker", _DIALECT).text, whole, database_="neo4j")
-    progress("index the keys", len(statements), len(statements))
+    with _connected(status) as connection:
+        _finish(connection, files, progress)
     return status
 
 
@@ -159,43 +168,44 @@ def _refuse_foreign(home: Home, home_id: str, replace_foreign: bool, progress: P
     status = server.status(home)
     if not status.running:
         status = server.start_again(home, progress=progress)
-    with _connected(status) as driver:
-        found = driver.execute_query(cypher.load("read_marker", _DIALECT).text, database_="neo4j").records[0]
-    if found["foreign"] or found["home_id"] not in (None, home_id):
-        raise ForeignGraph(_address(status), found["home_id"] or "not made by tessera", home_id)
+    with _connected(status) as connection:
+        found = connection.named("read_marker")[0]
+        if found["foreign"] or found["home_id"] not in (None, home_id):
+            raise ForeignGraph(connection.address, found["home_id"] or "nodes without Tessera's marker", home_id)
 
 
-def _finishing() -> list[str]:
-    constraint = cypher.load("create_constraint", _DIALECT)
-    return [
-        *(constraint.fill(label=label.value, key=node.key) for label, node in NODES.items()),
-        cypher.load("await_indexes", _DIALECT).text,
-    ]
+def _finish(connection: Neo4jConnection, files: ImportFiles, progress: Progress) -> None:
+    what, total = "index the keys", len(_CONSTRAINED) + 2
+    for done, slots in enumerate(_CONSTRAINED):
+        progress(what, done, total)
+        connection.named("create_constraint", **slots)
+    connection.named("await_indexes")
+    progress(what, total - 1, total)
+    for name, rows in files.rows.items():
+        slot = {"label": name} if name in NODES else {"type": name}
+        found = connection.named("count_nodes" if name in NODES else "count_relationships", **slot)[0]["count"]
+        if found != rows:
+            raise ServerError(f"the import tool made {found} of {rows} {name}; load the graph again")
+    connection.named("write_marker", {"home_id": files.home_id, "complete": True})
+    progress(what, total, total)
 
 
-def _finish(home_id: str) -> str:
+def _finish_script(home_id: str) -> str:
     """What `cypher-shell` runs after the import."""
-    marker = cypher.load("write_marker", _DIALECT).text
-    statements = [*_finishing(), marker]
-    return f":param {{home_id: '{home_id}', complete: true}}\n" + "".join(f"{text};\n" for text in statements)
-
-
-def _address(status: ServerStatus) -> str:
-    parts = urlsplit(status.url or "")
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}"
+    texts = [
+        *(cypher.load("create_constraint", "neo4j").fill(**slots) for slots in _CONSTRAINED),
+        *(cypher.load(name, "neo4j").text for name in ("await_indexes", "write_marker")),
+    ]
+    return f":param {{home_id: '{home_id}', complete: true}}\n" + "".join(f"{text};\n" for text in texts)
 
 
 @contextmanager
-def _connected(status: ServerStatus) -> Iterator[Any]:
-    neo4j = server.driver_module()
-    parts = urlsplit(status.url or "")
+def _connected(status: ServerStatus) -> Iterator[Neo4jConnection]:
+    connection = Neo4jConnection(status.url or "")
     try:
-        with neo4j.GraphDatabase.driver(_address(status), auth=(parts.username, parts.password)) as driver:
-            yield driver
-    except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError) as error:
-        raise ServerError(
-            f"the local Neo4j server failed after the import ({type(error).__name__}); load the graph again"
-        ) from error
+        yield connection
+    finally:
+        connection.close()
 
 
 def _headers(properties: dict[str, Property]) -> dict[str, str]:

@@ -83,6 +83,15 @@ def _run(folder: Path, source: Path | None, population: Population, bound: float
         if "again" not in name:
             total, peak = total + run.wall_seconds, max(peak, run.peak_bytes)
         rows.append(_row(name, run.wall_seconds, run, unit, _rates(json.loads(run.output), run.wall_seconds)))
+    for stage in ("resolve", "snapshot", "load"):  # on the same home; seconds of the stage alone
+        run = measure(python("-m", "tests.bench.stage", stage), environment=environment)
+        if run.code:
+            print(failed(stage, run), file=sys.stderr)
+            return 1
+        made = json.loads(run.output)
+        seconds = made.pop("seconds")
+        name = {"load": "of which: load into Ladybug"}.get(stage, f"of which: {stage}")
+        rows.append(_row(name, seconds, run, unit, ", ".join(f"{n:,} {what} ({n / seconds:,.0f}/s)" for what, n in made.items())))
     rows.append(
         {
             "what": "ingest + resolve + load",

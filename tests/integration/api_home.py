@@ -15,8 +15,14 @@ import pyarrow as pa
 
 from api.settings import Settings
 from api.workspace import Workspace
+from gnn.registry import current, save
 from graph.control import Scope
-from graph.resolve import resolve
+from graph.home import Home
+from graph.interests import ABOUT
+from graph.interests import TAGS as INTEREST_TAGS
+from graph.project import snapshot
+from graph.resolve import load, resolve
+from graph.snapshot import Snapshot
 
 PEOPLE = 1500
 REFUSING = range(40)
@@ -115,6 +121,41 @@ def fill_lake(workspace: Workspace) -> None:
     )
 
 
+def plant_interests(home: Home) -> None:
+    """A model version: the planted probabilities, and embeddings in which a tag's people lie close together."""
+    members = load(home).members
+    person = dict(zip(members["id"].to_pylist(), members["person_id"].to_pylist(), strict=True))
+    matrix = probabilities()
+    vectors = matrix - matrix.mean(axis=0) + np.random.default_rng(8).normal(0, 0.05, matrix.shape).astype(np.float32)
+    save(
+        home.models,
+        person_ids=pa.array([person[device(i)] for i in range(PEOPLE)], pa.string()),
+        tags=pa.Table.from_pylist(
+            [{"tag_id": t, "name": t, "taxonomy": "labels", "sensitive": t.startswith("health/")} for t in TAGS],
+            schema=INTEREST_TAGS,
+        ),
+        probabilities=matrix,
+        embeddings=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        about=ABOUT.empty_table(),
+        metrics={},
+        notes=(),
+        as_of=NOW,
+        details={},
+    )
+
+
+def graph_of(workspace: Workspace) -> Snapshot:
+    """The graph of the planted home, before any audience."""
+    with workspace.connection() as connection:
+        return snapshot(
+            connection,
+            load(workspace.home),
+            home_id=workspace.home.home_id,
+            key=workspace.key,
+            interests=current(workspace.home.models).interests(),
+        )
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -126,6 +167,8 @@ def plant(path: Path) -> Planted:
     with workspace.connection() as connection:
         resolve(connection, workspace.home, key=workspace.key)
     plant_interests(workspace.home)
+    with workspace.store(read_only=False) as store:
+        store.replace(graph_of(workspace))
     with workspace.control() as control:
         for tenant in ("acme", "umbrella"):
             control.tenants.ensure(tenant, now=NOW)

@@ -150,7 +150,7 @@ def test_the_import_holds_what_the_snapshot_says_and_what_the_running_path_write
     """First through the running server; then an import that is killed while the tool is at work; then one that is not."""
     snapshot = everything(neo4j_home.home_id)
     expected = said_by(snapshot)
-    store = open_store(empty_neo4j, neo4j_home.graph)
+    store = open_store(empty_neo4j, neo4j_home)
     store.replace(snapshot)
     counts = store.counts()
     store.close()
@@ -176,7 +176,7 @@ def test_the_import_holds_what_the_snapshot_says_and_what_the_running_path_write
     assert schema_of(empty_neo4j) == schema
     assert len(schema) >= len(NODES)
 
-    store = open_store(empty_neo4j, neo4j_home.graph)
+    store = open_store(empty_neo4j, neo4j_home)
     assert store.counts() == counts
     assert store.home_id() == snapshot.home_id
     store.close()
@@ -192,7 +192,7 @@ def test_another_homes_graph_is_refused_before_anything_is_stopped(
     before = server.status(neo4j_home).pid
     with driver(empty_neo4j) as connection:
         connection.execute_query("CREATE (:Thing)")
-        with pytest.raises(ForeignGraph, match=r"\(not made by tessera, this one is "):
+        with pytest.raises(ForeignGraph, match=r"\(nodes without Tessera's marker, this one is "):
             import_into_local(neo4j_home, snapshot)
         connection.execute_query("CREATE (:_Tessera {name: 'home', home_id: 'other', complete: true})")
         with pytest.raises(ForeignGraph, match=r"\(other, this one is ") as caught:

@@ -80,7 +80,8 @@ def test_every_format_gives_the_same_rows(take, lake, suffix):
     assert counts(summary, "events") == (50, 0, 0, 0, 0)
     found = query(
         lake,
-        "SELECT event_id, strftime(\"at\", '%Y-%m-%dT%H:%M:%SZ'), device_id, _traits->>'x', _source, _row FROM events ORDER BY _row",
+        "SELECT event_id, strftime(\"at\", '%Y-%m-%dT%H:%M:%SZ'), device_id, _traits->>'x', _source, _row "
+        "FROM events ORDER BY _row",
     )
     assert found == [(r["event_id"], r["at"], r["device_id"], r["x"], "s", i) for i, r in enumerate(ROWS, 1)]
 
@@ -215,13 +216,13 @@ def test_one_bad_file_changes_nothing(take, lake, tmp_path):
     good = {"devices.csv": "device_id\nd1\n"}
     text = ("device_id,at,event_id\n" + "".join(f"d{i},2024-01-01,{i * 7919}\n" for i in range(200_000))).encode()
     cut = gzip.compress(text)[:-3000]  # its header is well, its end is not
-    with pytest.raises(UnreadableFile, match="events.csv.gz: its gzip data is damaged or cut short"):
+    with pytest.raises(UnreadableFile, match=r"events\.csv\.gz: its gzip data is damaged or cut short"):
         take(**good, **{"events.csv.gz": cut})
     out = pa.BufferOutputStream()
     pq.write_table(pa.table({"event_id": [str(i) for i in range(9999)], "at": ["2024"] * 9999, "device_id": ["d"] * 9999}), out)
     damaged = bytearray(out.getvalue().to_pybytes())
     damaged[100:5000] = b"\xff" * 4900  # a footer that is well, pages that are not
-    with pytest.raises(UnreadableFile, match="events.parquet"):
+    with pytest.raises(UnreadableFile, match=r"events\.parquet"):
         take(**good, **{"events.parquet": bytes(damaged)})
     assert lake.snapshot_id() == before
     assert query(lake, "SELECT device_id FROM devices") == [("d0",)]

@@ -70,7 +70,7 @@ def test_clusters_equal_contraction_of_everything_whatever_the_order_and_the_spl
     rows = []
     for (a, b), score in pairs.items():
         half = score // 2
-        rows += [(a, b, half / MILLION), (b, a, (score - half) / MILLION)]
+        rows += [(a, b, half / MILLION), (b, a, (score - half) / MILLION), (a, a, 9.0)]
     generator.shuffle(rows)
     left, right, weight = (np.array([r[i] for r in rows]) for i in range(3))
     found = cluster(np.array(accounts, bool), left.astype(np.int64), right.astype(np.int64), weight.astype(np.float64), RULES)

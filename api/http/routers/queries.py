@@ -47,7 +47,7 @@ router = APIRouter(prefix="/v1/queries", tags=["queries"], route_class=KeyRoute,
     summary="The named queries",
     responses=example(_LIST, "Name, summary, parameters and columns of each."),
 )
-async def list_queries(_: Operator) -> QueryList:
+def list_queries(_: Operator) -> QueryList:
     """What the catalogue of this version holds."""
     return QueryList(
         items=[

@@ -61,7 +61,7 @@ def create_subgraph(body: SubgraphRequest, opened: Opened, principal: Annotated[
         audience = own_audience(opened, body.audience_id, principal)
         name, people = audience.audience_id, opened.control.audiences.members(audience.audience_id)["person_id"]
     answer = view.gate.subgraph(
-        view.snapshot(),
+        view.snapshot,
         people,
         name=name,
         recipient=body.recipient,

@@ -1,0 +1,204 @@
+"""Commands about what may leave and who said so: audiences, subgraphs, consent, API keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.console import emit, fail, say, table
+from api.cli.graph_commands import node
+from api.cli.options import Json, Out, workspace
+from graph.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from graph.privacy import Denied, Released
+
+__all__ = ["register"]
+
+Tenant = Annotated[str, typer.Option(help="Whose audience it is.")]
+
+audience = typer.Typer(help="Audiences: make, list, release.", no_args_is_help=True)
+subgraph = typer.Typer(help="Privacy-filtered pieces of the identity graph.", no_args_is_help=True)
+consent = typer.Typer(help="What a subject permits.", no_args_is_help=True)
+key = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(audience, name="audience")
+    app.add_typer(subgraph, name="subgraph")
+    app.add_typer(consent, name="consent")
+    app.add_typer(key, name="key")
+
+
+@audience.command("create")
+def audience_create(
+    definition: Annotated[Path, typer.Argument(help="JSON file with the definition, as POST /v1/audiences takes it.")],
+    tenant: Tenant = "default",
+    as_json: Json = False,
+) -> None:
+    """Build an audience from its definition and store it."""
+    from api import audiences
+
+    try:
+        document = json.loads(definition.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{definition}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{definition}: no JSON ({error})") from error
+    opened = workspace()
+    with opened.home.writing("audience create"):
+        made = audiences.create(opened, tenant, document)
+    emit(made) if as_json else say(f"{made['audience_id']}: {made['name']}, {made['size']:,} people")
+
+
+@audience.command("list")
+def audience_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None, as_json: Json = False) -> None:
+    """The audiences there are."""
+    with workspace().control() as control:
+        rows = [
+            {"audience_id": a.audience_id, "tenant": a.tenant_id, "name": a.name, "kind": a.kind.value, "size": a.size}
+            for a in control.audiences.all(tenant)
+        ]
+    emit(rows) if as_json else table(rows)
+
+
+@audience.command("export")
+def audience_export(
+    audience_id: Annotated[str, typer.Argument()],
+    out: Out,
+    recipient: Annotated[str, typer.Option(help="Who gets the file; pseudonyms differ between recipients.")],
+    tenant: Tenant = "default",
+    as_json: Json = False,
+) -> None:
+    """Write an audience's people as pseudonyms, by the rules for row lists."""
+    from api import audiences
+    from graph.export import write_audience
+
+    manifest = write_audience(_let_out(audiences.release(workspace(), tenant, audience_id, recipient)), out)
+    _written(out, manifest.counts, as_json)
+
+
+@subgraph.command("export")
+def subgraph_export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .graphml, .gexf, .json or .cypher.")],
+    audience_id: Annotated[str | None, typer.Option("--audience", help="Only the people of this audience.")] = None,
+    level: Annotated[str, typer.Option(help="`class`: counts between classes; `person`: k-anonymous rows.")] = "class",
+    recipient: Annotated[str, typer.Option(help="Who gets the file.")] = "operator",
+    tenant: Tenant = "default",
+    as_json: Json = False,
+) -> None:
+    """Write a piece of the identity graph in which nobody can be found again."""
+    from api import audiences
+    from graph.export import write_subgraph
+    from graph.privacy import SubgraphLevel
+
+    if level not in list(SubgraphLevel):
+        raise InputError(f"--level {level!r} is not one of {', '.join(SubgraphLevel)}")
+    answer = audiences.release_subgraph(workspace(), tenant, audience_id, SubgraphLevel(level), recipient)
+    _written(out, write_subgraph(_let_out(answer), out).counts, as_json)
+
+
+@consent.command("show")
+def consent_show(subject: Annotated[str, typer.Argument(metavar="KIND:ID")], as_json: Json = False) -> None:
+    """A subject's consent records, oldest first."""
+    from api import pipeline
+    from graph import resolve
+
+    opened = workspace()
+    with opened.control() as control:
+        consents = pipeline.consents_of(opened, resolve.load(opened.home), control)
+        rows = consents.history(*node(subject)).to_pylist()
+    emit(rows) if as_json else table(rows)
+
+
+@consent.command("set")
+def consent_set(
+    subject: Annotated[str, typer.Argument(metavar="KIND:ID")],
+    purposes: Annotated[str, typer.Option(help="TCF purpose numbers separated by commas; empty refuses everything.")],
+    gpc: Annotated[bool, typer.Option("--gpc", help="Global Privacy Control is on: refuses everything.")] = False,
+) -> None:
+    """Record what a subject permits, from now on."""
+    from api import pipeline
+    from graph.control import ConsentRecord
+
+    kind, identifier = node(subject)
+    given = [p.strip() for p in purposes.split(",") if p.strip()]
+    if any(not p.isdigit() for p in given):
+        raise InputError(f"--purposes {purposes!r} is not a list of purpose numbers such as 1,3,4")
+    now = pipeline.now()
+    with workspace().control() as control:
+        control.consents.append(
+            [ConsentRecord(subject_kind=kind, subject_id=identifier, purposes=tuple(map(int, given)), gpc=gpc, at=now, source="operator")],
+            now=now,
+        )
+    say("recorded")
+
+
+@key.command("create")
+def key_create(
+    scope: Annotated[list[str], typer.Option(help="What the key may do; repeat it. `all` for every scope but admin.")],
+    tenant: Tenant = "default",
+    name: Annotated[str, typer.Option(help="A name to know it by.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make an API key; the token is shown this once."""
+    from api import pipeline
+    from graph.control import Scope
+
+    scopes = [s for s in Scope if s is not Scope.ADMIN] if scope == ["all"] else scope
+    unknown = [s for s in scopes if s not in list(Scope)]
+    if unknown:
+        raise SettingsError(f"no scope {unknown[0]!r}; use {', '.join(Scope)}, or all")
+    with workspace().control() as control:
+        control.tenants.ensure(tenant, now=pipeline.now())
+        made, token = control.keys.create(tenant, [Scope(s) for s in scopes], now=pipeline.now(), name=name)
+    emit({"key_id": made.key_id, "token": token, "scopes": sorted(made.scopes)}) if as_json else say(token)
+
+
+@key.command("list")
+def key_list(as_json: Json = False) -> None:
+    """The keys there are, without their secrets."""
+    with workspace().control() as control:
+        rows = [
+            {
+                "key_id": k.key_id,
+                "tenant": k.tenant_id,
+                "name": k.name,
+                "scopes": ", ".join(sorted(k.scopes)),
+                "revoked_at": k.revoked_at,
+            }
+            for k in control.keys.all()
+        ]
+    emit(rows) if as_json else table(rows)
+
+
+@key.command("revoke")
+def key_revoke(key_id: Annotated[str, typer.Argument()]) -> None:
+    """Make a key worthless at once."""
+    from api import pipeline
+
+    with workspace().control() as control:
+        if not control.keys.revoke(key_id, now=pipeline.now()):
+            raise InputError(f"no key {key_id!r} in use; list them with `tessera key list`")
+    say("revoked")
+
+
+def _let_out(answer: Released[Any] | Denied) -> Released[Any]:
+    """What the gate released; what it denied ends the command, with the reason, since the operator may know it."""
+    from graph.privacy import Denied
+
+    if isinstance(answer, Denied):
+        fail(f"not released: {answer.message}")
+        raise typer.Exit(1)
+    return answer
+
+
+def _written(out: Path, counts: Any, as_json: bool) -> None:
+    if as_json:
+        emit({"file": str(out), **counts})
+    else:
+        say(f"{out}: " + ", ".join(f"{value:,} {name}" for name, value in counts.items()))

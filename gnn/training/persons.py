@@ -1,0 +1,100 @@
+"""Everything that is learned about persons in one training: a population and text vectors in, probabilities, embeddings and
+metrics out. The held-out report comes first: a training that never sees the report's persons, beside its baselines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gnn.evaluate import tag_metrics
+from gnn.features.channels import Surroundings
+from gnn.features.hetero import interest_graph
+from gnn.features.population import Population
+from gnn.models.device import choose_device, few_threads
+from gnn.tags.propagated import baselines
+from gnn.training.fit import Fitted, fit_tagger
+from gnn.training.link import embed_persons
+from gnn.training.options import TrainingOptions
+from graph.store.protocol import Progress
+
+__all__ = ["LearnedPersons", "learn_persons"]
+
+Floats = npt.NDArray[np.float32]
+_MINIMUM_REPORT = 20
+
+
+@dataclass(frozen=True)
+class LearnedPersons:
+    """`probabilities` (n, k), `embeddings` (n, d). `details` and the written states make the network usable again."""
+
+    probabilities: Floats
+    embeddings: Floats
+    metrics: dict[str, Any]
+    details: dict[str, Any]
+    write_states: Callable[[Path], None] | None
+
+
+def learn_persons(
+    data: Population, text: Floats | None, options: TrainingOptions, progress: Progress, notes: list[str]
+) -> LearnedPersons:
+    """Appends to `notes` what was done."""
+    if data.persons == 0:
+        notes.append("no persons that may be trained on: contents only")
+        return LearnedPersons(np.zeros((0, len(data.tags)), np.float32), np.zeros((0, 0), np.float32), {}, {}, None)
+    device = choose_device(options.device)
+    with few_threads(data.persons + data.contents):
+        around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
+        graph_data = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
+        embeddings = embed_persons(data, graph_data, options, device, progress)
+        if not embeddings.any():
+            notes.append("no events and no relations: no embeddings, no lookalikes")
+        sources = np.flatnonzero(data.labelled)
+        if not data.tags:
+            if len(sources):
+                notes.append("labels are there, but no tag has enough examples")
+            return LearnedPersons(np.zeros((data.persons, 0), np.float32), embeddings, {}, {"device": device.type}, None)
+        if len(sources) < options.minimum_labelled:
+            notes.append(
+                f"{len(sources)} labelled persons are too few for a network (at least {options.minimum_labelled}): "
+                "probabilities are smoothed propagation, and there is no report"
+            )
+            shares = baselines(data, around, sources, np.arange(data.persons))
+            mean = np.mean([v for k, v in shares.items() if k != "position"], axis=0).astype(np.float32)
+            return LearnedPersons(mean, embeddings, {}, {"device": device.type}, None)
+
+        def fit(persons: Any, what: str) -> Fitted:
+            return fit_tagger(data, graph_data, around, persons, options, device, progress, what)
+
+        metrics: dict[str, Any] = {}
+        judged = int(options.report_share * len(sources))
+        if judged >= _MINIMUM_REPORT:
+            shuffled = np.random.default_rng([options.seed, 7]).permutation(sources)
+            hidden, kept = np.sort(shuffled[:judged]), np.sort(shuffled[judged:])
+            found = {"model": fit(kept, "report").probabilities[hidden], **baselines(data, around, kept, hidden)}
+            metrics["report"] = {
+                name: tag_metrics(data.labels[hidden], value, seed=options.seed).as_dict() for name, value in found.items()
+            }
+            notes.append(f"metrics are those of {judged} labelled persons hidden from a training of its own")
+        elif options.report_share > 0:
+            notes.append("too few labelled persons for a report on hidden ones")
+        fitted = fit(sources, "tags")
+    details = {
+        "device": device.type,
+        "shape": dataclasses.asdict(fitted.shape),
+        "calibration": dataclasses.asdict(fitted.calibration),
+        "channels": list(fitted.channel_names),
+        "epochs": fitted.epochs,
+        "label_tags": data.tags,
+    }
+    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, lambda folder: _write(fitted, folder))
+
+
+def _write(fitted: Fitted, folder: Path) -> None:
+    torch.save(fitted.states, folder / "states.pt")

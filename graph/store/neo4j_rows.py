@@ -1,0 +1,65 @@
+"""Arrow tables as rows that Bolt carries fast, and the Cypher that reads them.
+
+The driver takes about 45 µs to encode a time and next to nothing for a number, so a time travels as two numbers, whole seconds
+since 1970 and nanoseconds of the second, and becomes a time again on the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.schema import ARROW_TYPES, Property
+
+__all__ = ["Rows", "encode"]
+
+_TIME = ARROW_TYPES[Property.TIMESTAMP]
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded columns, and for each property the expression that reads it from a row `r`."""
+
+    columns: tuple[pa.ChunkedArray, ...]
+    expressions: dict[str, str]
+
+    def batches(self, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Lists of up to `size` rows."""
+        count = len(self.columns[0]) if self.columns else 0
+        for start in range(0, count, size):
+            yield list(zip(*(column.slice(start, size).to_pylist() for column in self.columns), strict=True))
+
+
+def encode(leading: Sequence[pa.ChunkedArray], table: pa.Table, names: Sequence[str], *, sparse: bool) -> Rows:
+    """Rows with the `leading` columns first (r[0], r[1], …), then the properties `names` of `table`.
+
+    With `sparse`, properties that are null in every row are left out, as is right for new nodes and relationships.
+    """
+    columns, expressions = list(leading), {}
+    for name in names:
+        column = table[name]
+        if sparse and column.null_count == len(column):
+            continue
+        at = len(columns)
+        if column.type == _TIME:
+            columns += _seconds_and_nanoseconds(column)
+            time = f"datetime({{epochSeconds: r[{at}], nanosecond: r[{at + 1}]}})"
+            expressions[name] = f"CASE WHEN r[{at}] IS NULL THEN NULL ELSE {time} END" if column.null_count else time
+        else:
+            columns.append(column)
+            expressions[name] = f"r[{at}]"
+    return Rows(tuple(columns), expressions)
+
+
+def _seconds_and_nanoseconds(column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
+    """Floor division and its remainder: Arrow's own division rounds towards zero."""
+    total = column.cast(pa.int64())
+    truncated = pc.divide(total, _MICROSECONDS)
+    negative_rest = pc.less(total, pc.multiply(truncated, _MICROSECONDS))
+    seconds = pc.subtract(truncated, negative_rest.cast(pa.int64()))
+    return [seconds, pc.multiply(pc.subtract(total, pc.multiply(seconds, _MICROSECONDS)), 1000)]
