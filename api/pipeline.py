@@ -1,5 +1,5 @@
-"""The stages in their order: ingest, resolve, train, tag, publish. Each function holds the home's writer lock while it writes
-and gives back a report of plain values, fit to be printed or sent.
+"""The stages in their order: ingest, resolve, train, publish. Each function that begins a command holds the home's writer lock
+while it writes, and gives back a report of plain values, fit to be printed or sent.
 
 Commit order: lake, identity log, model, graph. Whatever was interrupted is done again from what stands before it.
 """
@@ -7,6 +7,7 @@ Commit order: lake, identity log, model, graph. Whatever was interrupted is done
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from api.workspace import Workspace
+from gnn import registry
 from graph import project, resolve
 from graph.audiences import AUDIENCES, MEMBER_OF, Audiences
+from graph.clean import Cleaner
 from graph.control import Control
+from graph.errors import MissingExtra, NothingResolved
+from graph.ingest import IngestSummary
+from graph.ingest import ingest as ingest_source
+from graph.interests import Interests
 from graph.privacy import Consents, Gate, Use, legal_basis, purpose_of
 from graph.resolution import Resolution
+from graph.snapshot import Snapshot
+from graph.store.protocol import GraphStore
+from graph.tables import TABLES
 
 if TYPE_CHECKING:
-    from graph.interests import Interests
+    from gnn.interests import Learned
 
-__all__ = ["audiences_of", "consents_of", "eligible", "gate_of", "ingest", "publish", "resolve_and_publish", "run"]
+__all__ = [
+    "audiences_of",
+    "consents_of",
+    "eligible",
+    "explain",
+    "gate_of",
+    "ingest",
+    "model_of",
+    "publish",
+    "resolve_and_publish",
+    "resolved",
+    "run",
+    "snapshot_of",
+    "tag_and_publish",
+    "take",
+    "train",
+]
 
 Progress = Callable[[str, int, int], None]
 Report = dict[str, Any]
@@ -47,8 +73,19 @@ def consents_of(workspace: Workspace, resolution: Resolution, control: Control) 
         )
 
 
-def gate_of(workspace: Workspace, resolution: Resolution, control: Control, sensitive: frozenset[str]) -> Gate:
-    """The privacy gate over a resolution. `sensitive` are the ids and names of sensitive tags."""
+def model_of(workspace: Workspace) -> registry.Version | None:
+    """The current model version; None before the first training. Raises ModelError where it is damaged."""
+    try:
+        return registry.current(workspace.home.models)
+    except NothingResolved:
+        return None
+
+
+def gate_of(workspace: Workspace, resolution: Resolution, control: Control) -> Gate:
+    """The privacy gate over a resolution and the current model's sensitive tags."""
+    model = model_of(workspace)
+    tags = [] if model is None else model.tags.filter(pc.field("sensitive")).select(["tag_id", "name"]).to_pylist()
+    sensitive = frozenset(text for tag in tags for text in tag.values())
     return Gate(consents_of(workspace, resolution, control), control, workspace.key, sensitive=sensitive, clock=now)
 
 
@@ -59,6 +96,53 @@ def eligible(workspace: Workspace, resolution: Resolution, use: Use) -> pa.Array
     with workspace.control() as control:
         objected = consents_of(workspace, resolution, control).objected(ids, purpose_of(use))
     return ids.filter(pa.array(~objected))
+
+
+def run(workspace: Workspace, sources: Sequence[Path], *, seed: int, replace_graph: bool, progress: Progress) -> Report:
+    """Ingest, resolve, train, publish. Without the gnn extra the interests are left out, and the report says so."""
+    with workspace.home.writing("run"):
+        report: Report = {"ingest": _ingested(workspace, sources, progress)}
+        resolution = resolved(workspace, progress)
+        report["identities"] = _identities(resolution)
+        try:
+            report["interests"] = _interests(_learn(workspace, resolution, seed, None, progress))
+        except MissingExtra as error:
+            report["interests"] = {"skipped": str(error)}
+        report["graph"] = publish(workspace, resolution, replace_graph=replace_graph, progress=progress)
+    return report
+
+
+def ingest(workspace: Workspace, sources: Sequence[Path], *, progress: Progress) -> list[Report]:
+    """Take sources into the lake; a row for each table. Raises InputError, HomeNotWritable, HomeLocked."""
+    with workspace.home.writing("ingest"):
+        return _ingested(workspace, sources, progress)
+
+
+def resolve_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Progress) -> Report:
+    """Resolve the lake and load the graph. Raises NothingResolved, StoreError, HomeLocked."""
+    with workspace.home.writing("resolve"):
+        resolution = resolved(workspace, progress)
+        counts = publish(workspace, resolution, replace_graph=replace_graph, progress=progress)
+    return {"identities": _identities(resolution), "graph": counts}
+
+
+def train(workspace: Workspace, *, seed: int, optimiser: str, progress: Progress) -> Report:
+    """Learn interests; the new version becomes the current one. Raises NothingResolved, MissingExtra, SettingsError."""
+    with workspace.home.writing("train"):
+        return _interests(_learn(workspace, resolve.load(workspace.home), seed, optimiser, progress))
+
+
+def tag_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Progress) -> Report:
+    """Load the graph with the current version's tags. Raises NothingResolved, ModelError, StoreError, HomeLocked."""
+    with workspace.home.writing("tag"):
+        version = registry.current(workspace.home.models)
+        counts = publish(workspace, resolve.load(workspace.home), replace_graph=replace_graph, progress=progress)
+    return {"tags": {"model": version.name, "people": len(version.person_ids), "tags": len(version.tag_ids)}, "graph": counts}
+
+
+def explain(workspace: Workspace, left: tuple[str, str], right: tuple[str, str]) -> resolve.Explanation:
+    """Why two subjects are one person, or why not. Raises NothingResolved, InputError."""
+    return resolve.explain(resolve.load(workspace.home), left, right)
 
 
 def take(workspace: Workspace, source: Path, progress: Progress) -> IngestSummary:
@@ -103,7 +187,7 @@ def snapshot_of(workspace: Workspace, resolution: Resolution, progress: Progress
             resolution,
             home_id=workspace.home.home_id,
             key=workspace.key,
-            interests=interests_of(workspace),
+            interests=_current_interests(workspace),
             audiences=audiences_of(workspace),
             progress=progress,
         )
@@ -126,3 +210,88 @@ def audiences_of(workspace: Workspace) -> Audiences:
             for people in (control.audiences.members(a.audience_id)["person_id"].combine_chunks(),)
         ]
     return Audiences(audiences, pa.concat_tables([MEMBER_OF.empty_table(), *members]))
+
+
+def _current_interests(workspace: Workspace) -> Interests:
+    version = model_of(workspace)
+    return Interests() if version is None else version.interests()
+
+
+def _imported(workspace: Workspace, graph: Snapshot, progress: Progress) -> bool:
+    """Load through the import tool, where the graph goes to the home's own local server and that has no graph yet."""
+    from graph.store import neo4j_import, server
+
+    if workspace.graph_url == "ladybug":
+        return False
+    status = server.status(workspace.home)
+    if not status.running or status.url != workspace.graph_url:
+        return False
+    with workspace.store() as store:
+        if store.home_id() is not None or any(store.counts().values()):
+            return False
+    neo4j_import.import_into_local(workspace.home, graph, progress=progress)
+    return True
+
+
+def _ingested(workspace: Workspace, sources: Sequence[Path], progress: Progress) -> list[Report]:
+    rows: list[Report] = []
+    for source in sources:
+        summary = take(workspace, source, progress)
+        rows += [
+            {
+                "source": summary.source,
+                "table": t.table,
+                "read": t.read,
+                "added": t.added,
+                "updated": t.updated,
+                "unchanged": t.unchanged,
+                "duplicates": t.duplicates,
+                "quarantined": t.rejected,
+                "reasons": "; ".join(f"{reason}: {count}" for reason, count in t.quarantined.items()),
+            }
+            for t in summary.tables
+        ]
+        if summary.skipped:
+            rows.append({"source": summary.source, "table": "taken before: " + ", ".join(summary.skipped)})
+    return rows
+
+
+def _identities(resolution: Resolution) -> Report:
+    classes = resolution.persons["class"].value_counts().to_pylist()
+    return {
+        "members": resolution.members.num_rows,
+        "persons": resolution.persons.num_rows,
+        "evidence": resolution.evidence.num_rows,
+        **{f"class {c['values']}": c["counts"] for c in sorted(classes, key=lambda c: str(c["values"]))},
+    }
+
+
+def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: str | None, progress: Progress) -> Learned:
+    from gnn.interests import TrainingOptions, learn
+
+    given = {} if optimiser is None else {"optimiser": optimiser.lower()}
+    with workspace.connection() as connection:
+        return learn(
+            connection,
+            resolution,
+            eligible(workspace, resolution, Use.TRAINING),
+            models=workspace.home.models,
+            cache=workspace.home.cache,
+            options=TrainingOptions(seed=seed, text=workspace.settings.text_model, **given),
+            progress=progress,
+        )
+
+
+def _interests(learned: Learned) -> Report:
+    report: Report = {
+        "model": learned.version.name,
+        "people": learned.persons,
+        "contents": learned.contents,
+        "tags": learned.tags,
+        "labelled people": learned.labelled,
+    }
+    for name, scores in learned.metrics.get("report", {}).items():
+        report[f"held out, {name}"] = scores
+    if "contents" in learned.metrics:
+        report["held out, contents"] = learned.metrics["contents"]
+    return report | {f"note {number}": note for number, note in enumerate(learned.notes, 1)}

@@ -20,10 +20,13 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("tessera-home"), description="folder of everything this deployment keeps")
     graph_url: SecretStr = Field(
-        SecretStr("ladybug"), description="`ladybug` (embedded) or neo4j://user:password@host:7687; secret, since it holds a password"
+        SecretStr("ladybug"),
+        description="`ladybug` (embedded) or neo4j://user:password@host:7687; secret, since it holds a password",
     )
     control_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the control store; SQLite in the home by default")
-    key: SecretStr | None = Field(None, description="hashing key, 64 hexadecimal digits; made in the home at first use by default")
+    key: SecretStr | None = Field(
+        None, description="hashing key, 64 hexadecimal digits; made in the home at first use by default"
+    )
     legal_basis: str = Field(
         "consent",
         description="basis for people without any consent record: `consent` releases nobody without one; "
@@ -36,8 +39,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body, in bytes")
     docs_enabled: bool = Field(True, description="serve the OpenAPI document and its page")
     inbox_seconds: float = Field(60.0, gt=0, description="how often collected calls are taken into the graph, in seconds")
-    memory_limit: str | None = Field(None, description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's")
-    text_model: str = Field("auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name")
+    memory_limit: str | None = Field(
+        None, description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's"
+    )
+    text_model: str = Field(
+        "auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name"
+    )
 
     @field_validator("key")
     @classmethod

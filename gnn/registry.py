@@ -205,9 +205,7 @@ def load(models: Path, name: str) -> Version:
     """Open a version. Raises ModelError with what is wrong with it and what to do."""
     folder = models / name
     if not name or "/" in name or not (folder / "model.json").exists():
-        raise ModelError(
-            f"model version {name or '(empty)'} is not in {models}; run `tessera train`, or use one of {versions(models)}"
-        )
+        raise ModelError(f"model version {name or '(empty)'} is not in {models}; run `tessera train`")
     try:
         described = json.loads((folder / "model.json").read_text())
         if described["format"] != _FORMAT:

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def cypher(
-    name: Annotated[str | None, typer.Argument(help="Query name, or - for a statement on standard input; none lists the queries.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Query name, or - for a statement on standard input; none lists the queries.")
+    ] = None,
     param: Annotated[list[str] | None, typer.Option("--param", "-p", help="Parameter as name=value; repeat it.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Let a statement from standard input change the graph.")] = False,
     as_json: Json = False,
@@ -34,13 +36,16 @@ def cypher(
 
     if name is None:
         listing = [
-            {"name": s.name, "summary": s.summary, "parameters": ", ".join(p.name for p in s.parameters)} for s in catalogue.readable()
+            {"name": s.name, "summary": s.summary, "parameters": ", ".join(p.name for p in s.parameters)}
+            for s in catalogue.readable()
         ]
         emit(listing) if as_json else table(listing)
         return
     given = parameters(param or [])
     with workspace().store(read_only=not write) as store:
-        rows = store.execute(sys.stdin.read(), given, mode="write" if write else "read") if name == "-" else store.query(name, given)
+        rows = (
+            store.execute(sys.stdin.read(), given, mode="write" if write else "read") if name == "-" else store.query(name, given)
+        )
     emit(rows) if as_json else table(rows)
 
 

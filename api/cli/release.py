@@ -132,7 +132,11 @@ def consent_set(
     now = pipeline.now()
     with workspace().control() as control:
         control.consents.append(
-            [ConsentRecord(subject_kind=kind, subject_id=identifier, purposes=tuple(map(int, given)), gpc=gpc, at=now, source="operator")],
+            [
+                ConsentRecord(
+                    subject_kind=kind, subject_id=identifier, purposes=tuple(map(int, given)), gpc=gpc, at=now, source="operator"
+                )
+            ],
             now=now,
         )
     say("recorded")

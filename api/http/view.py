@@ -13,7 +13,7 @@ from api.http.audience_rules import RulePeople
 from api.http.identities import IdentityIndex
 from api.http.interests import InterestIndex
 from api.http.subgraph_tables import subgraph_snapshot
-from api.pipeline import gate_of
+from api.pipeline import consents_of, now
 from api.workspace import Workspace
 from graph.control import Control
 from graph.errors import NothingResolved
@@ -71,7 +71,8 @@ def open_view(workspace: Workspace, control: Control) -> View:
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
     interests = InterestIndex.open(workspace.home.models)
-    gate = gate_of(workspace, resolution, control, interests.sensitive)
+    consents = consents_of(workspace, resolution, control)
+    gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=now)
     people = RulePeople(resolution, lambda: workspace.lake.connect(memory_limit=workspace.settings.memory_limit), interests)
     return View(workspace, state, resolution, IdentityIndex(resolution), aliases, gate, interests, people)
 

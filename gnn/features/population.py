@@ -166,7 +166,8 @@ SELECT p, c, text AS tag, sum(n) AS n FROM gnn_event JOIN gnn_content USING (con
 WHERE tagging AND text IS NOT NULL GROUP BY p, c, text ORDER BY p, c, text
 """
 _RELATIONS = """
-SELECT a.p AS a, b.p AS b, max(CASE WHEN weight IS NULL OR isnan(weight) THEN 1 ELSE least(greatest(weight, 0), 1e6) END) AS weight
+SELECT a.p AS a, b.p AS b,
+  max(CASE WHEN weight IS NULL OR isnan(weight) THEN 1 ELSE least(greatest(weight, 0), 1e6) END) AS weight
 FROM relations
 JOIN gnn_members ma ON ma.kind = from_kind AND ma.id = from_id JOIN gnn_person a ON a.person_id = ma.person_id
 JOIN gnn_members mb ON mb.kind = to_kind AND mb.id = to_id JOIN gnn_person b ON b.person_id = mb.person_id

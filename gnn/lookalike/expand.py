@@ -69,7 +69,8 @@ def build(vectors: Floats, person_ids: pa.Array, seeds: pa.Array, size: int | No
     unknown = len(distinct) - len(places)
     if len(places) < MINIMUM_SEEDS:
         raise InputError(
-            f"{len(places)} of {len(distinct)} seeds are known people that may be used; a lookalike needs at least {MINIMUM_SEEDS}"
+            f"{len(places)} of {len(distinct)} seeds are known people that may be used; "
+            f"a lookalike needs at least {MINIMUM_SEEDS}"
         )
     if len(places) == n:
         raise InputError("the seeds are everybody; nobody is left to rank")

@@ -66,6 +66,7 @@ class Tagger(nn.Module):
         self.per_tag = nn.Parameter(torch.zeros(k, c))
         last = nn.Linear(32, 1)
         self.pairwise = nn.Sequential(nn.Linear(c + 3, 32), nn.GELU(), last)
+        self.log_prior: Tensor
         log_prior = torch.log(prior + 1e-4)
         spread = log_prior.std() if k > 1 else torch.tensor(1.0)
         self.register_buffer("log_prior", (log_prior - log_prior.mean()) / spread.clamp_min(1e-3))

@@ -14,6 +14,8 @@ from graph.tables import LINEAGE, TABLES
 
 __all__ = ["Advance", "NotWellFormed", "RawBatch", "Reader", "Rejected", "column_names", "json_text"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
 Advance = Callable[[int], None]
 """Told how many bytes of the file have been read since the last call."""
 
@@ -70,4 +72,4 @@ def json_text(value: Any) -> str:
     """Compact JSON; numbers that are none and types that JSON has not become text."""
     if isinstance(value, dict):
         value = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in value.items()}
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _ENCODER.encode(value)

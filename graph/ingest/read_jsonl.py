@@ -15,7 +15,7 @@ from graph.ingest.batches import Advance, RawBatch, Rejected, json_text
 from graph.ingest.source import SourceFile, reading
 from graph.tables import TABLES
 
-__all__ = ["MAX_LINE", "Line", "blocks", "read_jsonl", "text_of"]
+__all__ = ["MAX_LINE", "Line", "blocks", "read_jsonl", "text_column", "text_of"]
 
 MAX_LINE = 32 << 20
 _BLOCK_LINES = 16_384
@@ -81,15 +81,26 @@ def _columns(table: str, rows: list[dict[str, Any]]) -> pa.RecordBatch:
     known = TABLES[table].columns
     named = {name: name.strip().lower() for row in rows for name in row}
     places = {column: [name for name, n in named.items() if n == column] for column in known}
-    columns = {
-        column: pa.array([text_of(next((v for n in names if (v := row.get(n)) is not None), None)) for row in rows], pa.string())
-        for column, names in places.items()
-        if names
-    }
+    columns = {column: text_column([_first(row, names) for row in rows]) for column, names in places.items() if names}
     others = [name for name, n in named.items() if n not in known]
     traits = [json_text(t) if (t := {n: row[n] for n in others if row.get(n) is not None}) else None for row in rows]
-    columns["_traits"] = pa.array([_encodable(t) for t in traits], pa.string())
+    columns["_traits"] = text_column(traits)
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _first(row: dict[str, Any], names: list[str]) -> Any:
+    """The value under the first of several spellings of a name that has one."""
+    if len(names) == 1:
+        return row.get(names[0])
+    return next((v for n in names if (v := row.get(n)) is not None), None)
+
+
+def text_column(values: list[Any]) -> pa.Array:
+    """Values as text; most columns are text already."""
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid, UnicodeEncodeError):
+        return pa.array([text_of(v) for v in values], pa.string())
 
 
 def text_of(value: Any) -> str | None:

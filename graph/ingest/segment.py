@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from graph.ingest.batches import Rejected, json_text
-from graph.ingest.read_jsonl import text_of
+from graph.ingest.read_jsonl import text_column, text_of
 from graph.tables import TABLES
 
 __all__ = ["MERGED", "tables"]
@@ -177,9 +177,9 @@ def _content_id(call: Mapping[str, Any]) -> str:
 
 def _table(name: str, rows: list[Row]) -> pa.Table:
     columns: dict[str, pa.Array] = {
-        column: pa.array([text_of(row.get(column)) for row in rows], pa.string()) for column in (*TABLES[name].columns, "_as_of")
+        column: text_column([row.get(column) for row in rows]) for column in (*TABLES[name].columns, "_as_of")
     }
     columns["_row"] = pa.array([row["_row"] for row in rows], pa.int64())
     traits = ({k: v for k, v in (row.get("_traits") or {}).items() if v is not None} for row in rows)
-    columns["_traits"] = pa.array([text_of(json_text(t)) if t else None for t in traits], pa.string())
+    columns["_traits"] = text_column([json_text(t) if t else None for t in traits])
     return pa.table({c: v for c, v in columns.items() if v.null_count < len(v) or c in ("_row", "_traits", "_as_of")})

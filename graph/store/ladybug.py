@@ -154,12 +154,14 @@ class LadybugStore:
         with self._files.rewriting(home_id, copy=copy) as file:
             made = not file.exists()
             with self._translating():
-                database = ladybug.Database(file, buffer_pool_size=self._memory_bytes)
+                database = ladybug.Database(file, buffer_pool_size=self._memory_bytes, auto_checkpoint=False)
                 connection = ladybug.Connection(database)
                 try:
+                    connection.execute("BEGIN TRANSACTION")
                     if made:
                         create_schema(connection)
                     yield connection
+                    connection.execute("COMMIT")
                     connection.execute(cypher.load("checkpoint", self.dialect).text)
                 finally:
                     connection.close()

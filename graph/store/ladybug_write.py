@@ -1,6 +1,7 @@
 """Writes a snapshot or a delta into a Ladybug database that nobody else has open. Tables go in as Arrow, without Python rows.
 
-In: a connection, and conformed tables. Out: nothing. Rows that are there are updated, the others appended with COPY.
+In: a connection in a transaction, and conformed tables. Out: nothing. Rows that are there are updated, the others appended with
+COPY. Without a transaction around them, each small COPY would wait for the disk on its own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,104 @@
+"""Operator files: identities, tags, contents, embeddings, lookalikes, recommendations. Raw ids; local command line only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.console import emit, progress, say
+from api.cli.options import Json, Out, Quiet, Seed, workspace
+from graph.errors import InputError
+
+if TYPE_CHECKING:
+    from graph.privacy import OperatorTable, Released
+
+__all__ = ["register"]
+
+export = typer.Typer(help="Write what the home knows as .parquet, .csv or .jsonl, for the operator.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(export, name="export")
+    app.command()(lookalike)
+    app.command()(recommend)
+
+
+@export.command("identities")
+def export_identities(out: Out, as_json: Json = False) -> None:
+    """kind, id, person_id, confidence: every device and account once."""
+    from api import operator_files
+
+    _write(operator_files.identities(workspace()), out, as_json)
+
+
+@export.command("tags")
+def export_tags(
+    out: Out,
+    min_probability: Annotated[float, typer.Option(help="Leave out what is less probable; 0 is the full matrix.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """person_id, tag, probability."""
+    from api import operator_files
+
+    _write(operator_files.tags(workspace(), min_probability), out, as_json)
+
+
+@export.command("contents")
+def export_contents(out: Out, as_json: Json = False) -> None:
+    """content_id, tag, score."""
+    from api import operator_files
+
+    _write(operator_files.contents(workspace()), out, as_json)
+
+
+@export.command("embeddings")
+def export_embeddings(out: Out, as_json: Json = False) -> None:
+    """person_id, vector. Never pass it on: embeddings tell who is in the training data."""
+    from api import operator_files
+
+    _write(operator_files.embeddings(workspace()), out, as_json)
+
+
+def lookalike(
+    seeds: Annotated[Path, typer.Option(help="File with the columns kind and id.")],
+    out: Out,
+    size: Annotated[str, typer.Option(help="How many people, or `all`.")] = "all",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Rank everybody else by likeness to the seeds: person_id, score, rank."""
+    from api import operator_files
+
+    if size != "all" and not (size.isdigit() and int(size)):
+        raise InputError(f"--size {size!r} is neither a positive number nor `all`")
+    wanted = None if size == "all" else int(size)
+    _write(operator_files.lookalike(workspace(), seeds, wanted, seed=seed), out, as_json)
+
+
+def recommend(
+    out: Out,
+    k: Annotated[int, typer.Option(min=1, help="Contents per person.")] = 20,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Contents for each person that they have not seen: person_id, content_id, score, rank."""
+    from api import operator_files
+
+    with progress(quiet or as_json) as show:
+        released = operator_files.recommendations(workspace(), k, seed=seed, progress=show)
+    _write(released, out, as_json)
+
+
+def _write(released: Released[OperatorTable], out: Path, as_json: bool) -> None:
+    from graph.export import write_operator
+
+    counts = write_operator(released, out).counts
+    if as_json:
+        emit({"file": str(out), **counts})
+    else:
+        withheld = f" ({counts['withheld']:,} withheld: objections)" if counts["withheld"] else ""
+        say(f"{out}: {counts['rows']:,} rows{withheld}")
