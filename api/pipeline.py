@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,14 @@ import pyarrow.compute as pc
 from api.workspace import Workspace
 from gnn import registry
 from graph import project, resolve
-from graph.audiences import AUDIENCES, MEMBER_OF, Audiences
+from graph.audiences import Audiences
 from graph.clean import Cleaner
 from graph.control import Control
 from graph.errors import MissingExtra, NothingResolved
 from graph.ingest import IngestSummary
 from graph.ingest import ingest as ingest_source
 from graph.interests import Interests
-from graph.privacy import Consents, Gate, Use, legal_basis, purpose_of
+from graph.privacy import OPERATOR, Consents, Gate, Use, legal_basis, purpose_of
 from graph.resolution import Resolution
 from graph.snapshot import Snapshot
 from graph.store.protocol import GraphStore
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from gnn.interests import Learned
 
 __all__ = [
-    "audiences_of",
     "consents_of",
     "eligible",
     "explain",
@@ -86,6 +86,7 @@ def gate_of(workspace: Workspace, resolution: Resolution, control: Control) -> G
     model = model_of(workspace)
     tags = [] if model is None else model.tags.filter(pc.field("sensitive")).select(["tag_id", "name"]).to_pylist()
     sensitive = frozenset(text for tag in tags for text in tag.values())
+    control.tenants.ensure(OPERATOR.tenant_id, now=now())
     return Gate(consents_of(workspace, resolution, control), control, workspace.key, sensitive=sensitive, clock=now)
 
 
@@ -188,28 +189,15 @@ def snapshot_of(workspace: Workspace, resolution: Resolution, progress: Progress
             home_id=workspace.home.home_id,
             key=workspace.key,
             interests=_current_interests(workspace),
-            audiences=audiences_of(workspace),
+            audiences=_audiences(workspace),
             progress=progress,
         )
 
 
-def audiences_of(workspace: Workspace) -> Audiences:
-    """Every tenant's audiences and their members, for the graph."""
+def _audiences(workspace: Workspace) -> Audiences:
+    """Every tenant's audiences and their members."""
     with workspace.control() as control:
-        found = [a for a in control.audiences.all() if a.version]
-        audiences = pa.Table.from_pylist(
-            [
-                {"audience_id": a.audience_id, "name": a.name, "kind": a.kind.value, "size": a.size, "version": a.version}
-                for a in found
-            ],
-            schema=AUDIENCES,
-        )
-        members = [
-            pa.table([people, pa.array([a.audience_id] * len(people), pa.string())], schema=MEMBER_OF)
-            for a in found
-            for people in (control.audiences.members(a.audience_id)["person_id"].combine_chunks(),)
-        ]
-    return Audiences(audiences, pa.concat_tables([MEMBER_OF.empty_table(), *members]))
+        return control.audiences.tables()
 
 
 def _current_interests(workspace: Workspace) -> Interests:
@@ -269,7 +257,9 @@ def _identities(resolution: Resolution) -> Report:
 def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: str | None, progress: Progress) -> Learned:
     from gnn.interests import TrainingOptions, learn
 
-    given = {} if optimiser is None else {"optimiser": optimiser.lower()}
+    options = TrainingOptions(seed=seed, text=workspace.settings.text_model)
+    if optimiser is not None:
+        options = replace(options, optimiser=optimiser.lower())
     with workspace.connection() as connection:
         return learn(
             connection,
@@ -277,7 +267,7 @@ def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: s
             eligible(workspace, resolution, Use.TRAINING),
             models=workspace.home.models,
             cache=workspace.home.cache,
-            options=TrainingOptions(seed=seed, text=workspace.settings.text_model, **given),
+            options=options,
             progress=progress,
         )
 

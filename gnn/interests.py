@@ -67,12 +67,13 @@ def learn(
     resolution: Resolution,
     eligible: pa.Array,
     *,
+    key: bytes,
     models: Path,
     cache: Path,
     options: TrainingOptions | None = None,
     progress: Progress = ignore_progress,
 ) -> Learned:
-    """Train on the eligible persons, save the version under `models` and make it current.
+    """Train on the eligible persons, save the version under `models` and make it current. `key` is the home's hashing key.
 
     Raises MissingExtra (torch, PyG or scikit-learn not installed), SettingsError (an option that cannot be used), InputError
     (a taxonomy file), HomeNotWritable.
@@ -80,7 +81,7 @@ def learn(
     options = options or TrainingOptions()
     _require()
     progress("reading engagements", 0, 1)
-    data = population(connection, resolution, eligible)
+    data = population(connection, resolution, eligible, key=key)
     progress("reading engagements", 1, 1)
     notes = (
         [f"{len(data.skipped)} tags have fewer than 3 examples and are skipped: {_some(data.skipped)}"] if data.skipped else []

@@ -12,6 +12,7 @@ TesseraError
 │   └── NothingResolved        a command that needs an earlier stage
 ├── StoreError                 the graph store
 │   ├── StoreUnavailable       not reachable; worth another try
+│   │   └── ControlUnavailable the control store (graph.control)
 │   ├── StoreRefused           wrong user or password
 │   ├── ForeignGraph           it holds another home's graph
 │   └── QueryError             a statement or its parameters are wrong

@@ -20,10 +20,12 @@ from api.http.logs import make_logger
 from api.http.metrics import Metrics
 from api.http.middleware import Surround
 from api.http.resources import Resources
-from api.http.routers import ROUTERS
+from api.http.routers import audiences, collector, consents, exports, health, identities, persons, queries, subgraphs
 from api.settings import Settings
 
 __all__ = ["create_app"]
+
+_ROUTERS = (health, identities, persons, audiences, exports, subgraphs, queries, consents, collector)
 
 
 def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastAPI:
@@ -61,6 +63,6 @@ def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastA
     documentation.use_document(app)
     errors.install(app, FieldNames(app.openapi))
     app.add_middleware(Surround, metrics=metrics, log=log, max_body_bytes=settings.max_body_bytes)
-    for router in ROUTERS:
-        app.include_router(router)
+    for module in _ROUTERS:
+        app.include_router(module.router)
     return app

@@ -50,8 +50,8 @@ def build(opened: Resources, tenant_id: str, definition: RuleAudience | Lookalik
     created = opened.control.audiences.create(tenant_id, definition.name, AudienceKind(definition.kind), stored, now=now)
     try:
         filled = opened.control.audiences.fill(created.audience_id, members, now=now)
-        with opened.graph_lock:
-            opened.store.apply(_delta(opened, filled, members))
+        with opened.lend() as store:
+            store.apply(_delta(opened, filled, members))
     except StoreError:
         opened.control.audiences.delete(created.audience_id, tenant_id)
         raise
@@ -61,8 +61,8 @@ def build(opened: Resources, tenant_id: str, definition: RuleAudience | Lookalik
 def delete(opened: Resources, audience: Audience) -> None:
     """Delete an audience from the graph, then from the control store. Raises StoreUnavailable."""
     gone = pa.array([audience.audience_id], pa.string())
-    with opened.graph_lock:
-        opened.store.apply(Delta(opened.workspace.home.home_id, deleted_nodes={Label.AUDIENCE: gone}))
+    with opened.lend() as store:
+        store.apply(Delta(opened.workspace.home.home_id, deleted_nodes={Label.AUDIENCE: gone}))
     opened.control.audiences.delete(audience.audience_id, audience.tenant_id)
 
 

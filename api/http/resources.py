@@ -7,8 +7,8 @@ served while a Neo4j server is down, and found again when it is back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from threading import Lock
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from api.http.door import Door
 from api.http.inbox import Inbox
 from api.http.metrics import Metrics
 from api.http.view import View, current_state, open_view
+from api.inbox import draining
 from api.settings import Settings
 from api.workspace import Workspace
 from graph.errors import NothingResolved, TesseraError
@@ -37,8 +38,7 @@ class Resources:
         """Opens what must be there. Raises HomeError, SettingsError, ControlUnavailable, MissingExtra."""
         self.workspace = workspace
         self.metrics = metrics
-        self.graph_lock = Lock()
-        """Held while the graph is changed, so that two audiences are written one after the other."""
+        self._writing = Lock()
         self._log = log
         self._exit = ExitStack()
         self._opening = Lock()
@@ -73,6 +73,12 @@ class Resources:
                 self._store = self._exit.enter_context(self.workspace.store(read_only=False))
             return self._store
 
+    @contextmanager
+    def lend(self) -> Iterator[GraphStore]:
+        """The graph store for writing, one writer at a time. Raises as `store`."""
+        with self._writing:
+            yield self.store
+
     def check(self) -> None:
         """Ask the stores. Raises StoreUnavailable, StoreRefused, HomeNotWritable."""
         self.control.consents.last()
@@ -90,13 +96,17 @@ class Resources:
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        """Follow the home while the block runs: what another stage or process writes is served within a second or so."""
-        task = asyncio.create_task(self._follow())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        """While the block runs, take collected calls into the graph now and then, and follow the home: what this or another
+        process writes is served within a second or so."""
+        with ExitStack() as worker:
+            await run_sync(worker.enter_context, draining(self.workspace, self.lend))
+            task = asyncio.create_task(self._follow())
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await run_sync(worker.close)
 
     async def _follow(self) -> None:
         while True:

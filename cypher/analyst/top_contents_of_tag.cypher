@@ -9,6 +9,6 @@
 // column: last_at: when anybody last did
 MATCH (c:Content)-[a:ABOUT]->(t:Tag {tag_id: $tag_id})
 OPTIONAL MATCH (m)-[e:ENGAGED]->(c)
-WITH c.content_id AS content_id, c.title AS title, a.score AS score, sum(e.count) AS engagements, max(e.last_at) AS last_at
-RETURN content_id, title, score, coalesce(engagements, 0) AS engagements, last_at
+WITH c.content_id AS content_id, c.title AS title, a.score AS score, coalesce(sum(e.count), 0) AS engagements, max(e.last_at) AS last_at
+RETURN content_id, title, score, engagements, last_at
 ORDER BY engagements DESC, score DESC, content_id LIMIT $limit

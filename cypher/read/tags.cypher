@@ -11,5 +11,5 @@
 MATCH (t:Tag) WHERE t.tag_id > $after
 OPTIONAL MATCH (t)<-[i:INTERESTED_IN]-(:Person)
 RETURN t.tag_id AS tag_id, t.name AS name, t.taxonomy AS taxonomy, t.sensitive AS sensitive,
-       sum(CASE WHEN i.probability >= $minimum_probability THEN 1 ELSE 0 END) AS people
+       count(CASE WHEN i.probability >= $minimum_probability THEN 1 END) AS people
 ORDER BY tag_id LIMIT $limit

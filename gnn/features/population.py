@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
+from graph.project.contents import CONTENT_ID, prepare_contents
 from graph.resolution import Resolution
 
 __all__ = ["Population", "Tagging", "population"]
@@ -80,10 +81,12 @@ class Population:
         return len(self.content_ids)
 
 
-def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, eligible: pa.Array) -> Population:
-    """Read everything once. Memory grows with distinct (person, content) pairs, not with events."""
+def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, eligible: pa.Array, *, key: bytes) -> Population:
+    """Read everything once. Memory grows with distinct (person, content) pairs, not with events. `key` is the home's hashing
+    key: contents have the ids they have in the graph, where an address that holds personal data is hashed."""
     members = resolution.members.select(["kind", "id", "person_id"])
     with _registered(connection, members, eligible):
+        prepare_contents(connection, key)
         run = _runner(connection)
         run(_PERSONS)
         run(_EVENTS)
@@ -130,14 +133,14 @@ SELECT person_id, (row_number() OVER (ORDER BY first_member) - 1)::BIGINT AS p F
   SELECT person_id, min(kind || ':' || id) AS first_member FROM gnn_members
   WHERE person_id IN (SELECT person_id FROM gnn_eligible) GROUP BY person_id)
 """
-_EVENTS = """
+_EVENTS = f"""
 CREATE OR REPLACE TEMP TABLE gnn_event AS
-SELECT p, coalesce(content_id, url) AS content_id, text, n, weight, tagging FROM (
+SELECT p, content_id, text, n, weight, tagging FROM (
   SELECT CASE WHEN account_id IS NOT NULL THEN 'account' ELSE 'device' END AS kind, coalesce(account_id, device_id) AS id,
-    content_id, url, CASE WHEN type = 'tag' OR text IN (SELECT tag FROM labels) THEN text END AS text,
+    {CONTENT_ID} AS content_id, CASE WHEN type = 'tag' OR text IN (SELECT tag FROM labels) THEN text END AS text,
     coalesce(type = 'tag', false) OR coalesce(text IN (SELECT tag FROM labels), false) AS tagging, count(*) AS n,
     sum(CASE WHEN weight IS NULL OR isnan(weight) THEN 1 ELSE least(greatest(weight, 0), 1e12) END) AS weight
-  FROM events WHERE content_id IS NOT NULL OR url IS NOT NULL GROUP BY ALL)
+  FROM events LEFT JOIN urls u ON u.raw = url WHERE content_id IS NOT NULL OR url IS NOT NULL GROUP BY ALL)
 JOIN gnn_members USING (kind, id) JOIN gnn_person USING (person_id)
 """
 _LABEL_ROWS = """
@@ -147,13 +150,13 @@ GROUP BY p, tag
 """
 _LABEL_TAGS = f"SELECT tag, count(*) FILTER (WHERE value >= 0.5) FROM ({_LABEL_ROWS}) GROUP BY tag"
 _LABELS = f"{_LABEL_ROWS} ORDER BY p, tag"
-_CONTENTS = """
+_CONTENTS = f"""
 CREATE OR REPLACE TEMP TABLE gnn_content AS
 SELECT content_id, (row_number() OVER (ORDER BY content_id) - 1)::BIGINT AS c FROM (
   SELECT content_id FROM contents UNION SELECT DISTINCT content_id FROM gnn_event);
 SELECT c.content_id, coalesce(nullif(concat_ws('. ', x.title, x.text), ''), t.title, '') AS text
 FROM gnn_content c LEFT JOIN contents x ON x.content_id = c.content_id
-LEFT JOIN (SELECT coalesce(content_id, url) AS content_id, min(title) AS title FROM events
+LEFT JOIN (SELECT {CONTENT_ID} AS content_id, min(title) AS title FROM events LEFT JOIN urls u ON u.raw = url
            WHERE title IS NOT NULL GROUP BY ALL) t ON t.content_id = c.content_id
 ORDER BY c.c
 """
@@ -187,7 +190,7 @@ def _registered(connection: duckdb.DuckDBPyConnection, members: pa.Table, eligib
     try:
         yield
     finally:
-        for table in ("gnn_person", "gnn_event", "gnn_content"):
+        for table in ("gnn_person", "gnn_event", "gnn_content", "urls"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for view in ("gnn_members", "gnn_eligible"):
             connection.unregister(view)

@@ -37,12 +37,13 @@ def recommend(
     eligible: pa.Array,
     k: int,
     *,
+    key: bytes,
     seed: int = 0,
     progress: Progress = ignore_progress,
 ) -> pa.Table:
     """person_id, content_id, score, rank from 1 for every eligible person; what any of a person's devices or accounts engaged
     with is never offered. Persons without events get the most popular contents."""
-    return score_contents(population(connection, resolution, eligible), k, seed=seed, progress=progress)
+    return score_contents(population(connection, resolution, eligible, key=key), k, seed=seed, progress=progress)
 
 
 def score_contents(data: Population, k: int, *, seed: int = 0, progress: Progress = ignore_progress) -> pa.Table:

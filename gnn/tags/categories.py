@@ -1,7 +1,7 @@
 """What contents are about, from the categories of those that have one: texts and text vectors in, a score per category out.
 
-TF-IDF (words and word pairs; characters up to three where the script has no spaces) beside the text vectors, and logistic
-regression: softmax where every categorised content has exactly one category, one classifier per category where some have more.
+TF-IDF (words and word pairs; characters up to three where the script has no spaces) beside the text vectors, and one logistic
+regression per category; where every categorised content has exactly one, the scores of a content are made to sum to one.
 A content's own categories have score 1. A held-out tenth measures accuracy and macro-F1 against the most frequent category.
 """
 
@@ -89,24 +89,23 @@ def _fit(features: sp.csr_matrix, targets: Any, seed: int) -> Any:
     """A scorer (b, d) → (b, c)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
 
     single = bool((targets.sum(1) == 1).all())
     present = np.flatnonzero(targets.any(axis=0) & ~targets.all(axis=0))
-    base = LogisticRegression(C=10, max_iter=150, tol=1e-3, random_state=seed)
+    # One classifier per category (dual coordinate descent): an order faster on sparse text than one softmax by L-BFGS.
+    models = [LogisticRegression(C=10, solver="liblinear", dual=True, max_iter=200, tol=1e-2, random_state=seed) for _ in present]
     with warnings.catch_warnings():
         # A fit stopped after max_iter is good enough: the held-out metrics say how good.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if single:
-            model = base.fit(features, targets.argmax(axis=1))
-            columns = model.classes_
-        else:
-            model = OneVsRestClassifier(base).fit(features, targets[:, present].astype(int))
-            columns = present
+        for model, column in zip(models, present, strict=True):
+            model.fit(features, targets[:, column].astype(np.int8))
 
     def scorer(rows: sp.csr_matrix) -> Floats:
         out = np.zeros((rows.shape[0], targets.shape[1]), np.float32)
-        out[:, columns] = model.predict_proba(rows)
+        for model, column in zip(models, present, strict=True):
+            out[:, column] = model.predict_proba(rows)[:, 1]
+        if single:  # exactly one category holds
+            out /= np.maximum(out.sum(axis=1, keepdims=True), 1e-9)
         return out
 
     return scorer

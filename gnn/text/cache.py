@@ -52,7 +52,7 @@ class CachedEncoder:
         found: dict[bytes, Vectors] = {}
         for segment in sorted(self._folder.glob("*.npz")):
             try:
-                with np.load(segment, allow_pickle=False) as stored:
+                with segment.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                     keys, vectors = stored["keys"], stored["vectors"]
             except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                 segment.unlink(missing_ok=True)

@@ -56,5 +56,5 @@ def clip(text: str, characters: int) -> str:
     text = " ".join(text.split())
     if len(text) <= characters:
         return text
-    ends = [m.end() for m in _SENTENCE_END.finditer(text, 0, characters)]
+    ends = [m.end() for m in _SENTENCE_END.finditer(text) if m.end() <= characters]
     return text[: ends[-1]].strip() if ends else text[:characters].strip()

@@ -82,8 +82,8 @@ def _hidden(graph_data: HeteroData, options: TrainingOptions, device: torch.devi
         progress("person embeddings", _STEPS, _STEPS)
         encoder.eval()
         with torch.inference_mode(), mixed_precision(device):
-            vectors = encoder(graph_data)["person"].float().cpu().numpy()
-    return np.asarray(vectors, np.float32)
+            vectors: Floats = encoder(graph_data)["person"].float().cpu().numpy()
+    return vectors
 
 
 def _unit(matrix: Floats) -> Floats:

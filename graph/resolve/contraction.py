@@ -3,7 +3,8 @@
 In: nodes, and the score (sum of weights, log2 odds as whole millionths so that sums do not depend on their order) of every
 pair that has evidence. Out: a cluster number per node. Repeatedly the two clusters whose summed score is highest are joined,
 as long as the rules allow; after each join the scores towards every other cluster add up, so that negative evidence between
-any two members counts against a join. Ties go to the smallest node numbers: the result is a function of the input set.
+any two members counts against a join. Ties go to the clusters between which the smallest pair lies: the result is a function
+of the input set, whatever its order.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 __all__ = ["MILLION", "ClusterRules", "contract"]
 
 MILLION = 1_000_000
+
+Between = tuple[int, int, int]
+"""What lies between two clusters: their score, and the smallest of its pairs (left, right)."""
 
 
 @dataclass(frozen=True)
@@ -34,49 +38,42 @@ class ClusterRules:
 def contract(nodes: int, pairs: Sequence[tuple[int, int, int]], accounts: Sequence[int], rules: ClusterRules) -> list[int]:
     """Cluster `nodes` nodes numbered from zero.
 
-    `pairs` are (left, right, score in millionths), each pair once; `accounts` is 1 for an account and 0 for a device. Returns
-    the smallest node of each node's cluster. Time O(E log E) for E pairs, with the smaller cluster's pairs moved at each join.
+    `pairs` are (left, right, score in millionths), left < right, each once; `accounts` is 1 for an account and 0 for a device.
+    Returns the smallest node of each node's cluster. Time O(E log² E) for E pairs: at each join the smaller number moves.
     """
     join, strong = round(rules.join_log2_odds * MILLION), round(rules.strong_log2_odds * MILLION)
-    leader = list(range(nodes))
     members: list[list[int]] = [[n] for n in range(nodes)]
     held = list(accounts)
-    scores: list[dict[int, int]] = [{} for _ in range(nodes)]
+    between: list[dict[int, Between]] = [{} for _ in range(nodes)]
     heap: list[tuple[int, int, int, int, int]] = []
 
-    def push(a: int, b: int) -> None:
-        score = scores[a][b]
-        if score >= join:
-            low, high = sorted((members[a][0], members[b][0]))
-            heapq.heappush(heap, (-score, low, high, a, b))
+    def put(a: int, b: int, link: Between) -> None:
+        between[a][b] = between[b][a] = link
+        if link[0] >= join:
+            heapq.heappush(heap, (-link[0], link[1], link[2], a, b))
 
     for left, right, score in pairs:
-        scores[left][right] = scores[right][left] = score
-        push(left, right)
+        put(left, right, (score, left, right))
     while heap:
         negative, low, high, a, b = heapq.heappop(heap)
-        if scores[a].get(b) != -negative or sorted((members[a][0], members[b][0])) != [low, high]:
-            continue  # one of the two has been joined since, and its new pairs were pushed
+        if between[a].get(b) != (-negative, low, high):
+            continue  # one of the two has been joined since, and what is between them was put again
         if len(members[a]) + len(members[b]) > rules.max_members or held[a] + held[b] > rules.max_accounts:
             continue
         if min(len(members[a]), len(members[b])) > 1 and -negative < strong:
             continue
-        keep, gone = (a, b) if len(scores[a]) >= len(scores[b]) else (b, a)
-        before = members[keep][0]
-        members[keep] = sorted(members[keep] + members[gone])
+        keep, gone = (a, b) if len(between[a]) >= len(between[b]) else (b, a)
+        members[keep] += members[gone]
         held[keep] += held[gone]
-        moved, scores[gone] = scores[gone], {}
-        members[gone] = []
-        del scores[keep][gone]
-        for other, score in moved.items():
-            if other != keep:
-                del scores[other][gone]
-                scores[keep][other] = scores[other][keep] = scores[keep].get(other, 0) + score
-                push(keep, other)
-        if members[keep][0] != before:  # keys of the heap name the smallest member, so all of its pairs are pushed again
-            for other in scores[keep].keys() - moved.keys():
-                push(keep, other)
+        moved, between[gone], members[gone] = between[gone], {}, []
+        del between[keep][gone], moved[keep]
+        for other, link in moved.items():
+            del between[other][gone]
+            known = between[keep].get(other)
+            put(keep, other, link if known is None else (known[0] + link[0], *min(known[1:], link[1:])))
+    leader = list(range(nodes))
     for group in members:
+        smallest = min(group, default=0)
         for node in group:
-            leader[node] = group[0]
+            leader[node] = smallest
     return leader

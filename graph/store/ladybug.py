@@ -23,7 +23,7 @@ from graph.schema import Label, Type
 from graph.snapshot import Delta, Snapshot
 from graph.store.conform import conform_delta, conform_snapshot
 from graph.store.ladybug_files import Current, GraphFiles
-from graph.store.ladybug_values import from_ladybug, to_ladybug
+from graph.store.ladybug_values import from_ladybug, missing_parameters, to_ladybug
 from graph.store.ladybug_write import create_schema, write_delta, write_snapshot
 from graph.store.named import named_query
 from graph.store.protocol import Progress, Row, ignore_progress
@@ -108,6 +108,9 @@ class LadybugStore:
         mode: Literal["read", "write"] = "read",
     ) -> list[Row]:
         """Run any Cypher; a write goes to a copy that is swapped in. See `GraphStore.execute`."""
+        missing = missing_parameters(statement, parameters)
+        if missing:
+            raise QueryError(f"the statement has parameters that were not given: {', '.join(missing)}")
         if mode == "read":
             with self._reading() as connection:
                 connection.execute("BEGIN TRANSACTION READ ONLY")
@@ -116,6 +119,7 @@ class LadybugStore:
                 finally:
                     with suppress(RuntimeError):  # an error has ended the transaction already
                         connection.execute("ROLLBACK")
+        self._check_writable()
         home_id = self.home_id()
         if home_id is None:
             raise StoreError("the graph is empty: write to it with `tessera run` first")
@@ -140,17 +144,18 @@ class LadybugStore:
                 self._opened.close()
                 self._opened = None
 
-    def _check_home(self, home_id: str, *, replace_foreign: bool) -> None:
+    def _check_writable(self) -> None:
         if self._read_only:
             raise StoreError(f"the graph {self._files.folder} was opened to be read only")
+
+    def _check_home(self, home_id: str, *, replace_foreign: bool) -> None:
+        self._check_writable()
         found = self.home_id()
         if found not in (None, home_id) and not replace_foreign:
             raise ForeignGraph(str(self._files.folder), str(found), home_id)
 
     @contextmanager
     def _writing(self, home_id: str, *, copy: bool) -> Iterator[ladybug.Connection]:
-        if self._read_only:
-            raise StoreError(f"the graph {self._files.folder} was opened to be read only")
         with self._files.rewriting(home_id, copy=copy) as file:
             made = not file.exists()
             with self._translating():

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["from_ladybug", "to_ladybug"]
+__all__ = ["from_ladybug", "missing_parameters", "to_ladybug"]
+
+_NO_CODE = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`|//[^\n]*|/\*.*?\*/""", re.DOTALL)
+
+
+def missing_parameters(statement: str, given: Mapping[str, Any]) -> list[str]:
+    """Parameters of a statement that are not given, sorted: Ladybug takes them for null."""
+    return sorted(set(re.findall(r"\$(\w+)", _NO_CODE.sub("", statement))) - set(given))
 
 
 def to_ladybug(value: Any) -> Any:
@@ -26,6 +35,8 @@ def from_ladybug(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, Decimal):  # the sum of integers is one, of 128 bits
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | tuple):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cypher
 from graph.errors import MissingExtra, QueryError, StoreError, StoreRefused, StoreUnavailable
 from graph.store.neo4j_url import Neo4jUrl
-from graph.store.neo4j_values import from_neo4j
+from graph.store.neo4j_values import from_neo4j, to_neo4j
 from graph.store.protocol import Row
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Neo4jConnection:
         """Rows of one statement, in a managed transaction of that mode. With `tell`, an error has the server's own words."""
 
         def work(transaction: neo4j.ManagedTransaction) -> list[Row]:
-            result = transaction.run(text, dict(parameters))
+            result = transaction.run(text, {name: to_neo4j(value) for name, value in parameters.items()})
             return [{name: from_neo4j(value) for name, value in dict(record).items()} for record in result]
 
         with self._session(tell=tell, mode=mode) as session:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["from_neo4j"]
+__all__ = ["from_neo4j", "to_neo4j"]
+
+
+def to_neo4j(value: Any) -> Any:
+    """A parameter: to Neo4j two times of different zones are never equal, and all times in the graph are UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, Mapping):
+        return {name: to_neo4j(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_neo4j(item) for item in value]
+    return value
 
 
 def from_neo4j(value: Any) -> Any:

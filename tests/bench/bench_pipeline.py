@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from graph.synth import PRESETS, Population, generate
 from tests.bench.harness import Measured, failed, machine, measure, python, show, tessera
@@ -28,8 +29,9 @@ with duckdb.connect() as connection:
     connection.execute("SET enable_progress_bar = false")
     begin = time.perf_counter()
     for file in sorted(source.iterdir()):
-        reader = {".parquet": "read_parquet", ".csv": "read_csv", ".jsonl": "read_json"}[file.suffix]
-        connection.execute(f"COPY (SELECT * FROM {reader}('{file}')) TO '{target / (file.stem + '.parquet')}' (FORMAT parquet)")
+        name, form = file.name.split(".")[:2]
+        reader = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json"}[form]
+        connection.execute(f"COPY (SELECT * FROM {reader}('{file}')) TO '{target / name}.parquet' (FORMAT parquet)")
     print(time.perf_counter() - begin)
 """
 
@@ -82,7 +84,7 @@ def _run(folder: Path, source: Path | None, population: Population, bound: float
             return 1
         if "again" not in name:
             total, peak = total + run.wall_seconds, max(peak, run.peak_bytes)
-        rows.append(_row(name, run.wall_seconds, run, unit, _rates(json.loads(run.output), run.wall_seconds)))
+        rows.append(_row(name, run.wall_seconds, run, unit, _rates(_report(name, run), run.wall_seconds)))
     for stage in ("resolve", "snapshot", "load"):  # on the same home; seconds of the stage alone
         run = measure(python("-m", "tests.bench.stage", stage), environment=environment)
         if run.code:
@@ -117,23 +119,24 @@ def _row(name: str, seconds: float, run: Measured, unit: float, notes: str) -> d
     }
 
 
-def _rates(report: object, seconds: float) -> str:
-    """Every count of the command's report that is worth a rate, per second of the whole command."""
-    found: list[str] = []
+def _report(name: str, run: Measured) -> dict[str, Any]:
+    """The JSON document that is all a command may print with --json."""
+    try:
+        found: dict[str, Any] = json.loads(run.output)
+    except ValueError:
+        raise SystemExit(f"{name}: standard output is not one JSON document: {run.output[:200]!r}") from None
+    return found
 
-    def walk(value: object) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                if key in ("rows_read", "rows", "evidence", "nodes", "relationships") and isinstance(inner, int) and inner:
-                    found.append(f"{inner:,} {key.replace('_', ' ')} ({inner / seconds:,.0f}/s)")
-                else:
-                    walk(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                walk(inner)
 
-    walk(report)
-    return ", ".join(found)
+def _rates(report: dict[str, Any], seconds: float) -> str:
+    """What the command says it took or made, a second of the whole command."""
+    counts = {
+        "rows read": sum(int(row.get("read", 0)) for row in report.get("ingest", [])),
+        "evidence": int(report.get("identities", {}).get("evidence", 0)),
+        "nodes": sum(n for name, n in report.get("graph", {}).items() if not name.isupper()),
+        "relationships": sum(n for name, n in report.get("graph", {}).items() if name.isupper()),
+    }
+    return ", ".join(f"{n:,} {what} ({n / seconds:,.0f}/s)" for what, n in counts.items() if n)
 
 
 if __name__ == "__main__":

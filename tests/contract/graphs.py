@@ -111,11 +111,12 @@ def town() -> Snapshot:
     in Ann's household, a shared device (p4), a bot (p5). Fractions are sums of powers of two, so that sums are exact."""
     at = [DAY + timedelta(hours=h) for h in range(10)]
     people = [("p1", "person", 2, 1), ("p2", "person", 1, 1), ("p3", "person", 1, 0), ("p4", "shared", 1, 0), ("p5", "bot", 1, 0)]
+    devices = [("d1", "desktop"), ("d2", "mobile"), ("d3", "tablet"), ("d4", "tv")]
     nodes: dict[Label, Rows] = {
         P: [{"person_id": p, "class": c, "devices": d, "accounts": a, "created_at": at[0]} for p, c, d, a in people],
         D: [
-            {"device_id": f"d{i}", "kind": kind, "os": "os", "browser": None, "class": c, "first_seen": at[i], "last_seen": at[i + 1]}
-            for i, (kind, c) in enumerate([("desktop", "person"), ("mobile", "person"), ("tablet", "person"), ("tv", "person")], 1)
+            {"device_id": d, "kind": kind, "os": "os", "class": "person", "first_seen": at[i], "last_seen": at[i + 1]}
+            for i, (d, kind) in enumerate(devices, 1)
         ]
         + [{"device_id": "d5", "kind": "web", "class": "shared"}, {"device_id": "d6", "kind": "app", "class": "bot"}],
         A: [
@@ -126,7 +127,10 @@ def town() -> Snapshot:
             {"identifier_id": "i1", "kind": "email", "generic": False},
             {"identifier_id": "i2", "kind": "phone", "generic": True},
         ],
-        Label.NETWORK: [{"network_id": "n1", "devices": 3, "generic": False}, {"network_id": "n2", "devices": 900, "generic": True}],
+        Label.NETWORK: [
+            {"network_id": "n1", "devices": 3, "generic": False},
+            {"network_id": "n2", "devices": 900, "generic": True},
+        ],
         Label.CONTENT: [{"content_id": f"c{i}", "title": f"Title {i} 体育", "lang": "en"} for i in range(1, 5)],
         Label.TAG: [
             {"tag_id": "t1", "name": "Sport", "taxonomy": "iab", "sensitive": False},
@@ -137,6 +141,13 @@ def town() -> Snapshot:
         Label.HOUSEHOLD: [{"household_id": "h1"}],
     }
     belongs = {"confidence": 0.75, "since": at[1]}
+    engaged = [("d1", "c1", "view", 3, 2), ("d1", "c1", "buy", 1, 3), ("d2", "c2", "view", 2, 5), ("d3", "c1", "view", 4, 1)]
+    seen_on = [("d1", "n1"), ("d2", "n1"), ("d3", "n1"), ("d1", "n2"), ("d4", "n2")]
+    about = [("c1", "t1", 0.75), ("c2", "t1", 0.5), ("c3", "t2", 1.0), ("c4", "t1", 0.25)]
+    interested = [
+        *(("p1", "t1", 0.75), ("p1", "t2", 0.5), ("p2", "t1", 0.5)),
+        *(("p2", "t3", 0.625), ("p3", "t1", 0.25), ("p3", "t2", 0.875)),
+    ]
     relationships: dict[Edge, Rows] = {
         BELONGS_D: [
             {"source": "d1", "target": "p1", "confidence": 1.0, "since": at[1]},
@@ -150,29 +161,54 @@ def town() -> Snapshot:
         ],
         edge(Type.HAS_IDENTIFIER, D, Label.IDENTIFIER): [{"source": "d3", "target": "i1"}, {"source": "d4", "target": "i2"}],
         edge(Type.HAS_IDENTIFIER, A, Label.IDENTIFIER): [{"source": "a1", "target": "i1"}, {"source": "a1", "target": "i2"}],
-        edge(Type.SEEN_ON, D, Label.NETWORK): [
-            {"source": d, "target": n, "count": 1} for d, n in [("d1", "n1"), ("d2", "n1"), ("d3", "n1"), ("d1", "n2"), ("d4", "n2")]
-        ],
+        edge(Type.SEEN_ON, D, Label.NETWORK): [{"source": d, "target": n, "count": 1} for d, n in seen_on],
         SAME_DD: [
             {"source": "d2", "target": "d1", "method": "co_location", "weight": 3.5, "probability": 0.875, "last_seen": at[4]},
             {"source": "d2", "target": "d1", "method": "content", "weight": 1.25, "probability": 0.75, "first_seen": at[2]},
         ],
         SAME_DA: [{"source": "d1", "target": "a1", "method": "sign_in", "weight": 8.0, "probability": 0.9375}],
         ENGAGED_D: [
-            {"source": d, "target": c, "type": k, "day": "2026-03-01", "count": n, "weight": 1.5, "first_at": at[h], "last_at": at[h + 1]}
-            for d, c, k, n, h in [("d1", "c1", "view", 3, 2), ("d1", "c1", "buy", 1, 3), ("d2", "c2", "view", 2, 5), ("d3", "c1", "view", 4, 1)]
+            {"source": d, "target": c, "type": k, "day": "2026-03-01", "count": n, "first_at": at[h], "last_at": at[h + 1]}
+            for d, c, k, n, h in engaged
         ],
-        ENGAGED_A: [{"source": "a1", "target": "c3", "type": "view", "day": "2026-03-02", "count": 1, "first_at": at[7], "last_at": at[8]}],
-        edge(Type.ABOUT, Label.CONTENT, Label.TAG): [
-            {"source": c, "target": t, "score": s} for c, t, s in [("c1", "t1", 0.75), ("c2", "t1", 0.5), ("c3", "t2", 1.0), ("c4", "t1", 0.25)]
+        ENGAGED_A: [
+            {"source": "a1", "target": "c3", "type": "view", "day": "2026-03-02", "count": 1, "first_at": at[7], "last_at": at[8]}
         ],
-        INTERESTED: [
-            {"source": p, "target": t, "probability": x, "model": "m1", "at": at[9]}
-            for p, t, x in [("p1", "t1", 0.75), ("p1", "t2", 0.5), ("p2", "t1", 0.5), ("p2", "t3", 0.625), ("p3", "t1", 0.25), ("p3", "t2", 0.875)]
-        ],
+        edge(Type.ABOUT, Label.CONTENT, Label.TAG): [{"source": c, "target": t, "score": s} for c, t, s in about],
+        INTERESTED: [{"source": p, "target": t, "probability": x, "model": "m1", "at": at[9]} for p, t, x in interested],
         edge(Type.PARENT, Label.TAG, Label.TAG): [{"source": "t2", "target": "t1"}],
         edge(Type.RELATED, A, A): [{"source": "a1", "target": "a2", "type": "friend", "weight": 1.0}],
         MEMBER: [{"source": "p1", "target": "u1"}, {"source": "p2", "target": "u1"}],
         edge(Type.LIVES_IN, P, Label.HOUSEHOLD): [{"source": "p1", "target": "h1"}, {"source": "p3", "target": "h1"}],
     }
     return snapshot(nodes, relationships)
+
+
+QUERIES: dict[str, list[dict[str, Any]]] = {
+    "audience": [{"audience_id": "u1"}],
+    "audience_composition": [{"audience_id": "u1"}, {"audience_id": "u1", "minimum_probability": 0}],
+    "audience_members": [{"audience_id": "u1"}, {"audience_id": "u1", "after": "p1"}, {"audience_id": "u1", "limit": 1}],
+    "audiences": [{}],
+    "cross_device_pairs": [{}, {"minimum_confidence": 0.5, "limit": 1}],
+    "data_freshness": [{}],
+    "generic_identifiers": [{}],
+    "household": [{"person_id": "p1"}],
+    "neighbours_in_two_hops": [{"person_id": "p1"}],
+    "people_by_tag": [{"tag_id": "t1"}, {"tag_id": "t1", "minimum_probability": 0.25}],
+    "person": [{"person_id": "p1"}],
+    "person_members": [{"person_id": "p1"}, {"person_id": "p1", "limit": 2}],
+    "person_of_account": [{"account_id": "a2"}],
+    "person_of_device": [{"device_id": "d5"}],
+    "person_tags": [{"person_id": "p1"}, {"person_id": "p1", "minimum_probability": 0.75}],
+    "person_timeline": [{"person_id": "p1"}, {"person_id": "p1", "limit": 2}],
+    "recent_merges": [{}],
+    "shared_devices": [{}, {"minimum_accounts": 1}],
+    "similar_people": [{"person_id": "p1"}],
+    "tag_overlap": [{"tag_id": "t1"}, {"tag_id": "t1", "minimum_probability": 0}],
+    "tags": [{}, {"after": "t1", "limit": 1}],
+    "top_contents_of_tag": [{"tag_id": "t1"}],
+    "who_is_account": [{"account_id": "a1"}],
+    "who_is_device": [{"device_id": "d2"}],
+    "why_same_person": [{"person_id": "p1"}],
+}
+"""Parameters with which each query of the catalogue finds something in `town`."""

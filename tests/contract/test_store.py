@@ -34,7 +34,20 @@ from graph.schema import NODES, RELATIONSHIPS, Label, Type
 from graph.snapshot import Delta, Snapshot
 from graph.store import GraphStore, LadybugStore, Neo4jStore, open_store
 
-TEXTS = ["", " ", "a'b", 'a"b', "back\\slash", "two\nlines\r\n", "tab\t", "nul\0inside", "体育新闻 😀 é é", "x" * 300_000, "null", "}) DETACH"]
+TEXTS = [
+    "",
+    " ",
+    "a'b",
+    'a"b',
+    "back\\slash",
+    "two\nlines\r\n",
+    "tab\t",
+    "nul\0inside",
+    "体育新闻 😀 é é",
+    "x" * 300_000,
+    "null",
+    "}) DETACH",
+]
 TIMES = [
     datetime.min.replace(tzinfo=UTC),
     datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
@@ -90,7 +103,7 @@ def test_every_label_and_type_is_held(store: GraphStore) -> None:
 
 def test_a_second_replacement_leaves_nothing_of_the_first(store: GraphStore) -> None:
     store.replace(town())
-    assert store.counts() == town().counts() | {}
+    assert held(store) == expected(town())
     second = snapshot({P: [{"person_id": "p1"}, {"person_id": "new"}], D: []}, {MEMBER: []})
     store.replace(second)
     assert held(store) == expected(second)
@@ -113,7 +126,9 @@ def test_columns_may_come_in_any_order_and_number(store: GraphStore) -> None:
 
 
 CHANGES: dict[str, Delta] = {
-    "new and changed nodes": delta({P: [{"person_id": "p1", "class": "shared"}, {"person_id": "p9", "devices": 7, "created_at": DAY}]}),
+    "new and changed nodes": delta(
+        {P: [{"person_id": "p1", "class": "shared"}, {"person_id": "p9", "devices": 7, "created_at": DAY}]}
+    ),
     "nodes without properties": delta({Label.HOUSEHOLD: [{"household_id": "h1"}, {"household_id": "h2"}]}),
     "new and changed relationships": delta(
         {D: [{"device_id": "new"}]},
@@ -131,7 +146,7 @@ CHANGES: dict[str, Delta] = {
     "deleted nodes": delta(deleted_nodes={D: ["d1", "no such device"], Label.AUDIENCE: ["u1"]}),
     "deleted relationships": delta(
         deleted_relationships={
-            SAME_DD: [{"source": "d2", "target": "d1", "method": "content"}, {"source": "d1", "target": "d2", "method": "content"}],
+            SAME_DD: [{"source": s, "target": t, "method": "content"} for s, t in [("d2", "d1"), ("d1", "d2")]],
             MEMBER: [{"source": "p2", "target": "u1"}],
         }
     ),
@@ -220,7 +235,11 @@ def test_rows_that_no_store_could_hold_are_refused(store: GraphStore, table: pa.
 
 
 def test_reading_cannot_write(store: GraphStore) -> None:
-    for statement in ("CREATE (:Household {household_id: 'h'})", "MATCH (p:Person) SET p.class = 'x'", "MATCH (p:Person) DETACH DELETE p"):
+    for statement in (
+        "CREATE (:Household {household_id: 'h'})",
+        "MATCH (p:Person) SET p.class = 'x'",
+        "MATCH (p) DETACH DELETE p",
+    ):
         store.replace(town())
         with pytest.raises(QueryError, match="read only"):
             store.execute(statement, {})
@@ -236,7 +255,9 @@ def test_an_operator_may_write(store: GraphStore) -> None:
 def test_free_cypher_gives_plain_values(store: GraphStore) -> None:
     store.replace(town())
     [row] = store.execute(
-        "MATCH q = (d:Device {device_id: 'd2'})-[b:BELONGS_TO]->(p:Person) RETURN d, b, q, [d.first_seen] AS l, p.accounts > 0 AS some", {}
+        "MATCH q = (d:Device {device_id: 'd2'})-[b:BELONGS_TO]->(p:Person) "
+        "RETURN d, b, q, [d.first_seen] AS l, p.accounts > 0 AS some",
+        {},
     )
     first_seen = held(store)[D]["d2"]["first_seen"]
     assert row["d"] == {k: v for k, v in {"device_id": "d2", **held(store)[D]["d2"]}.items() if v is not None}
@@ -259,18 +280,6 @@ def test_a_wrong_statement_is_a_query_error_of_one_line(store: GraphStore, state
     assert "\n" not in str(caught.value)
 
 
-INJECTIONS = ["p1' OR 1=1 //", 'p1" OR ""="', "p1'}) DETACH DELETE p //", "$person_id", "p1\\' OR true", "`p1`", "p1\0", "*"]
-
-
-@pytest.mark.parametrize("value", INJECTIONS)
-def test_a_parameter_is_never_a_statement(town_stores: tuple[GraphStore, GraphStore], value: str) -> None:
-    for store in town_stores:
-        assert store.query("person", {"person_id": value}) == []
-        assert store.query("who_is_device", {"device_id": value}) == []
-        assert store.execute("RETURN $value AS value", {"value": value}) == [{"value": value}]
-        assert store.counts() == town().counts()
-
-
 def test_an_unknown_query_is_named_with_those_known(store: GraphStore) -> None:
     with pytest.raises(UnknownQuery, match="no query named 'nonsense'; known: audience, "):
         store.query("nonsense", {})
@@ -279,9 +288,9 @@ def test_an_unknown_query_is_named_with_those_known(store: GraphStore) -> None:
             store.query(internal, {})
 
 
-def test_a_read_only_store_refuses_to_write(empty_neo4j: str, tmp_path: Path) -> None:
+def test_a_read_only_store_refuses_to_write(neo4j_url: str, tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")
-    for url in ("ladybug", empty_neo4j):
+    for url in ("ladybug", neo4j_url):
         store = open_store(url, home, read_only=True)
         attempts: list[Any] = [
             lambda s=store: s.replace(town()),
@@ -291,14 +300,13 @@ def test_a_read_only_store_refuses_to_write(empty_neo4j: str, tmp_path: Path) ->
         for attempt in attempts:
             with pytest.raises(StoreError, match="read only"):
                 attempt()
-        assert store.home_id() is None
         store.close()
         store.close()
 
 
 def test_a_foreign_database_without_marker_is_refused(empty_neo4j: str) -> None:
     store = Neo4jStore(empty_neo4j)
-    store.execute("CREATE (:Device {device_id: 'd'}), (:Device {device_id: 'd'}), (:Film {title: 'Metropolis'})", {}, mode="write")
+    store.execute("CREATE (:Device {device_id: 'd'}), (:Device {device_id: 'd'}), (:Film)", {}, mode="write")
     assert store.home_id() is None
     with pytest.raises(ForeignGraph, match="nodes without Tessera's marker"):
         store.replace(town())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import pytest
 from api_home import Planted, account, bearer, device
 from starlette.testclient import TestClient
 
+from api.http.app import create_app
+from api.settings import Settings
+from graph.control import Control, Scope
 from graph.ingest.segment import tables
 
 pytest_plugins = ("api_fixtures",)
@@ -149,3 +155,26 @@ def test_a_full_disk_is_503_and_the_call_may_come_again(client: TestClient, plan
     finally:
         moved.rename(folder)
     assert client.post("/v1/track", json=CALLS["track"], auth=(planted.collector, "")).status_code == 200
+
+
+def test_what_is_collected_is_served_soon_after(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path / "home", inbox_seconds=0.2, legal_basis="contract"), log_stream=io.StringIO())
+    with TestClient(app) as client:
+        control: Control = app.state.resources.control
+        now = datetime.now(UTC)
+        control.tenants.ensure("acme", now=now)
+        _, token = control.keys.create("acme", [Scope.COLLECT, Scope.IDENTITIES], now=now)
+        path, headers = "/v1/identities/device/new-device", bearer(token)
+        assert client.get(path, headers=headers).status_code == 409
+        sent = {"anonymousId": "new-device", "userId": "new-account", "traits": {}}
+        assert client.post("/v1/identify", json=sent, headers=headers).status_code == 200
+        deadline = time.monotonic() + 90
+        while (answer := client.get(path, headers=headers)).status_code != 200:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
+        assert [m["id"] for m in answer.json()["members"]] == ["new-account", "new-device"]
+        while not (counts := app.state.resources.store.counts())["Person"]:  # the graph is written after the identities
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (counts["Person"], counts["Device"], counts["Account"]) == (1, 1, 1)
+        assert not list((tmp_path / "home" / "inbox").glob("*.segment.jsonl"))

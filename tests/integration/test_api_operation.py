@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,3 +186,36 @@ def test_documents_can_be_switched_off(tmp_path: Path) -> None:
         assert client.get("/docs").status_code == 404
         assert client.get("/openapi.json").status_code == 404
         assert client.get("/").status_code == 204
+
+
+_WITHOUT_TORCH = """
+import io, sys
+from pathlib import Path
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torch_geometric", "transformers", "sklearn", "neo4j"):
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Missing())
+from starlette.testclient import TestClient
+from api.http.app import create_app
+from api.settings import Settings
+home, token, device, person = sys.argv[1:]
+headers = {"Authorization": f"Bearer {token}"}
+seeds = [{"kind": "device", "id": f"planted-device-{n:04d}"} for n in range(100, 160)]
+with TestClient(create_app(Settings(home=Path(home)), log_stream=io.StringIO())) as client:
+    answers = [
+        client.get(f"/v1/identities/device/{device}", headers=headers),
+        client.get(f"/v1/persons/{person}/tags", headers=headers),
+        client.post("/v1/audiences", json={"kind": "lookalike", "name": "x", "seeds": seeds, "size": 50}, headers=headers),
+    ]
+with TestClient(create_app(Settings(home=Path(home), graph_url="neo4j://u:p@127.0.0.1:1"), log_stream=io.StringIO())) as client:
+    answers.append(client.get("/readyz"))
+print([a.status_code for a in answers], answers[-1].json().get("extra"))
+"""
+
+
+def test_the_core_install_serves_without_torch_and_names_the_missing_extra(planted: Planted, person_ids: dict[str, str]) -> None:
+    arguments = [str(planted.home), planted.full, device(300), person_ids[device(300)]]
+    done = subprocess.run([sys.executable, "-c", _WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == "[200, 200, 201, 501] neo4j"

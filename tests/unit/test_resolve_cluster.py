@@ -19,15 +19,15 @@ def naive(nodes: int, pairs: dict[tuple[int, int], int], accounts: list[int], ru
         best = None
         for i, one in enumerate(clusters):
             for other in clusters[i + 1 :]:
-                known = [pairs[min(a, b), max(a, b)] for a in one for b in other if (min(a, b), max(a, b)) in pairs]
-                score = sum(known)
+                known = [p for a in one for b in other if (p := (min(a, b), max(a, b))) in pairs]
+                score = sum(pairs[p] for p in known)
                 needed = rules.join_log2_odds if min(len(one), len(other)) == 1 else rules.strong_log2_odds
                 both = one + other
                 if not known or score < needed * MILLION or len(both) > rules.max_members:
                     continue
                 if sum(accounts[n] for n in both) > rules.max_accounts:
                     continue
-                key = (-score, *sorted((min(one), min(other))))
+                key = (-score, min(known))
                 if best is None or key < best[0]:
                     best = (key, one, other)
         if best is None:
@@ -105,6 +105,15 @@ def test_a_cluster_stops_at_its_largest_size() -> None:
     right = np.arange(1, 10)
     found = cluster(np.zeros(10, bool), left, right, np.linspace(9, 5, 9), rules)
     assert found.anchor.tolist() == [0, 0, 0, 0, 0, 5, 6, 7, 8, 9]
+
+
+def test_a_hub_of_very_many_links_is_no_stall() -> None:
+    nodes = 20_000
+    links = np.arange(nodes - 1)
+    found = cluster(np.zeros(nodes, bool), np.full(nodes - 1, nodes - 1), links, 4 + links / nodes, ClusterRules())
+    size = np.bincount(found.anchor)
+    assert size.max() == ClusterRules().max_members
+    assert (size == 1).sum() == nodes - ClusterRules().max_members
 
 
 def test_nothing_to_cluster() -> None:

@@ -140,7 +140,7 @@ def get_audience(audience_id: AudienceId, opened: Opened, principal: Reader) -> 
     operation_id="deleteAudience",
     summary="Delete an audience",
     status_code=204,
-    responses={204: {"description": "It is gone."}, **problems(404)},
+    responses={204: {"description": "It is gone."}, **problems(404, 501)},
 )
 def delete_audience(audience_id: AudienceId, opened: Opened, principal: Writer) -> None:
     """Deletes it with its members, from the graph too."""

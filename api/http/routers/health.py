@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.http.documentation import UNAVAILABLE
+from api.http.documentation import OPEN, UNAVAILABLE, problems
 from api.http.metrics import CONTENT_TYPE_LATEST
 from api.http.resources import Opened
 from api.http.schemas.base import View
@@ -37,13 +37,13 @@ def root(request: Request) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/healthz", operation_id="healthz", summary="Is the process alive?")
+@router.get("/healthz", operation_id="healthz", summary="Is the process alive?", responses=OPEN)
 async def healthz() -> Alive:
     """Answers as long as the process runs."""
     return Alive()
 
 
-@router.get("/readyz", operation_id="readyz", summary="Can it serve?", responses=UNAVAILABLE)
+@router.get("/readyz", operation_id="readyz", summary="Can it serve?", responses={**UNAVAILABLE, **problems(501)})
 def readyz(opened: Opened) -> Ready:
     """Asks the graph store and the control store."""
     opened.check()
@@ -55,7 +55,7 @@ def readyz(opened: Opened) -> Ready:
     operation_id="metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"example": "tessera_http_requests_total 1.0"}}}},
+    responses={**OPEN, 200: {"content": {"text/plain": {"example": "tessera_http_requests_total 1.0"}}}},
 )
 def metrics(request: Request) -> Response:
     """Counters and latencies by route template."""

@@ -67,7 +67,7 @@ def list_queries(_: Operator) -> QueryList:
     "/{name}",
     operation_id="runQuery",
     summary="Run a named query",
-    responses={**example(_RESULT, "At most 10,000 rows."), **problems(404, 409)},
+    responses={**example(_RESULT, "At most 10,000 rows."), **problems(404, 409, 501)},
 )
 def run_query(
     name: Annotated[str, Path(min_length=1, max_length=100, description="a query's name", examples=["who_is_device"])],
