@@ -40,7 +40,7 @@ $(VENV)/installed: pyproject.toml requirements.lock | $(BIN)/uv
 
 $(CORE)/installed: pyproject.toml requirements.lock | $(BIN)/uv
 	$(BIN)/uv venv -q --clear $(CORE) --python $(BIN)/python
-	VIRTUAL_ENV=$(CORE) $(BIN)/uv pip install -q -c requirements.lock -e . pytest httpx
+	VIRTUAL_ENV=$(CORE) $(BIN)/uv pip install -q -c requirements.lock -e . pytest httpx2 hypothesis
 	@touch $@
 
 clean:

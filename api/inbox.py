@@ -1,6 +1,6 @@
 """From the collector's inbox into the graph: collected calls become lake rows, the lake is resolved again, the graph follows.
 
-A file leaves the inbox after the lake has committed it; a kill in between takes it again, which changes nothing.
+A file leaves the inbox after the graph holds what it says; a kill on the way takes it again, which changes nothing twice.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def drain(workspace: Workspace, borrow: Borrow, progress: Progress = _silent) ->
     waiting = sorted(folder.glob("*.segment.jsonl")) if folder.exists() else []
     if not waiting:
         return 0
-    changed = pipeline.take(workspace, folder, progress).changed
+    # What arrives from here on is taken by the next round; taken too early by this one, it is taken again and says nothing new.
+    pipeline.take(workspace, folder, progress)
+    resolution = pipeline.resolved(workspace, progress)
+    with borrow() as store:
+        pipeline.publish(workspace, resolution, store=store, progress=progress)
     for file in waiting:
         file.unlink()
-    if changed:
-        resolution = pipeline.resolved(workspace, progress)
-        with borrow() as store:
-            pipeline.publish(workspace, resolution, store=store, progress=progress)
     return len(waiting)
 
 

@@ -100,7 +100,7 @@ def recommendations(workspace: Workspace, k: int, *, seed: int, progress: Progre
     resolution = resolve.load(workspace.home)
     eligible = pipeline.eligible(workspace, resolution, Use.RECOMMENDATION)
     with workspace.connection() as connection:
-        table = recommend(connection, resolution, eligible, k, seed=seed, progress=progress)
+        table = recommend(connection, resolution, eligible, k, key=workspace.key, seed=seed, progress=progress)
     return _released(workspace, resolution, table, "recommendations", Use.RECOMMENDATION)
 
 

@@ -106,7 +106,7 @@ def run(workspace: Workspace, sources: Sequence[Path], *, seed: int, replace_gra
         resolution = resolved(workspace, progress)
         report["identities"] = _identities(resolution)
         try:
-            report["interests"] = _interests(_learn(workspace, resolution, seed, None, progress))
+            report |= _learned(_learn(workspace, resolution, seed, None, progress))
         except MissingExtra as error:
             report["interests"] = {"skipped": str(error)}
         report["graph"] = publish(workspace, resolution, replace_graph=replace_graph, progress=progress)
@@ -130,7 +130,7 @@ def resolve_and_publish(workspace: Workspace, *, replace_graph: bool, progress: 
 def train(workspace: Workspace, *, seed: int, optimiser: str, progress: Progress) -> Report:
     """Learn interests; the new version becomes the current one. Raises NothingResolved, MissingExtra, SettingsError."""
     with workspace.home.writing("train"):
-        return _interests(_learn(workspace, resolve.load(workspace.home), seed, optimiser, progress))
+        return _learned(_learn(workspace, resolve.load(workspace.home), seed, optimiser, progress))
 
 
 def tag_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Progress) -> Report:
@@ -265,6 +265,7 @@ def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: s
             connection,
             resolution,
             eligible(workspace, resolution, Use.TRAINING),
+            key=workspace.key,
             models=workspace.home.models,
             cache=workspace.home.cache,
             options=options,
@@ -272,16 +273,16 @@ def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: s
         )
 
 
-def _interests(learned: Learned) -> Report:
-    report: Report = {
+def _learned(learned: Learned) -> Report:
+    """What was learned, and a row for the model and each baseline over people that were held out."""
+    rows = [{"scores": name, **scores} for name, scores in learned.metrics.get("report", {}).items()]
+    facts: Report = {
         "model": learned.version.name,
         "people": learned.persons,
         "contents": learned.contents,
         "tags": learned.tags,
         "labelled people": learned.labelled,
+        **{f"held out contents, {name}": value for name, value in learned.metrics.get("contents", {}).items()},
+        **{f"note {number}": note for number, note in enumerate(learned.notes, 1)},
     }
-    for name, scores in learned.metrics.get("report", {}).items():
-        report[f"held out, {name}"] = scores
-    if "contents" in learned.metrics:
-        report["held out, contents"] = learned.metrics["contents"]
-    return report | {f"note {number}": note for number, note in enumerate(learned.notes, 1)}
+    return {"interests": facts, "held out people": sorted(rows, key=lambda row: (row["scores"] != "model", row["scores"]))}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.console import emit, progress, say, table
 from api.cli.options import Json, Quiet, workspace
 from graph.errors import QueryError, TesseraError
+
+if TYPE_CHECKING:
+    from graph.store.server import ServerStatus
 
 __all__ = ["register"]
 
@@ -78,11 +82,14 @@ def explain(
 
     found = pipeline.explain(workspace(), node(left), node(right))
     if as_json:
-        emit(found)
+        emit(asdict(found))
         return
-    say(found["summary"])
-    if found["evidence"]:
-        table(found["evidence"])
+    say(found.summary)
+    for reason in found.blocks[1:]:
+        say(f"  {reason}")
+    for link in found.links:
+        title = f"{link.left} – {link.right}: score {link.score:.2f}, probability {link.probability:.4f}"
+        table([{**asdict(piece), "sources": ", ".join(piece.sources)} for piece in link.pieces], title)
 
 
 @neo4j.command("start")
@@ -117,14 +124,11 @@ def neo4j_status(as_json: Json = False) -> None:
     _show(server.status(workspace().home), as_json)
 
 
-def _show(status: object, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    facts = asdict(status)  # type: ignore[call-overload]
+def _show(status: ServerStatus, as_json: bool) -> None:
     if as_json:
-        emit(facts)
-    elif facts["running"]:
-        say(f"running: {facts['browser']}")
-        say(f"export TESSERA_GRAPH_URL='{facts['url']}'")
+        emit(status.to_json())
+    elif status.running:
+        say(f"{status.note}: {status.browser}")
+        say(f"export TESSERA_GRAPH_URL='{status.url}'")
     else:
-        say("not running; start it with `tessera neo4j start`")
+        say(f"{status.note}; start it with `tessera neo4j start`")

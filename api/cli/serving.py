@@ -28,12 +28,26 @@ def serve(
     from api.http.app import create_app
     from api.settings import load_settings
     from api.workspace import Workspace
+    from graph.privacy import legal_basis
 
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     opened = Workspace.open(settings)
+    legal_basis(settings.legal_basis)  # a wrong word is said here, in one line, not by the server's start-up
     with opened.home.writing("serve"):
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+        with opened.control():
+            pass
+        say(f"serving on http://{settings.host}:{settings.port}")
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,  # its lines hold raw paths, and so ids of people
+            server_header=False,
+            limit_concurrency=512,
+            timeout_graceful_shutdown=15,
+        )
 
 
 def worker(

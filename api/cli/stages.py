@@ -55,7 +55,7 @@ def train(seed: Seed = 0, optimiser: Optimiser = "AdamW", as_json: Json = False,
 
     with progress(quiet or as_json) as show:
         report = pipeline.train(workspace(), seed=seed, optimiser=optimiser, progress=show)
-    _report({"interests": report}, as_json)
+    _report(report, as_json)
 
 
 def tag(replace_graph: ReplaceGraph = False, as_json: Json = False, quiet: Quiet = False) -> None:

@@ -88,4 +88,5 @@ def _hidden(graph_data: HeteroData, options: TrainingOptions, device: torch.devi
 
 def _unit(matrix: Floats) -> Floats:
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 1e-12)
+    unit: Floats = np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 1e-12)
+    return unit

@@ -55,8 +55,8 @@ class Neo4jStore:
             self._connection.run_alone(cypher.load(statement, self.dialect).text)
         self._constrain_keys()
         load(self._connection, conformed, progress)
-        expected = dict.fromkeys(self.counts(), 0) | conformed.counts()
-        if self.counts() != expected:
+        found = self.counts()
+        if found != dict.fromkeys(found, 0) | conformed.counts():
             raise StoreError(f"graph store {self._connection.address} holds other counts than were loaded; run it again")
         self._mark(snapshot.home_id, complete=True)
 
@@ -92,8 +92,9 @@ class Neo4jStore:
 
     def counts(self) -> dict[str, int]:
         """Nodes by label and relationships by type. See `GraphStore.counts`."""
-        found = {label.value: self._count("count_nodes", label=label) for label in Label}
-        return found | {kind.value: self._count("count_relationships", type=kind) for kind in Type}
+        texts = {label.value: cypher.load("count_nodes", self.dialect).fill(label=label) for label in Label}
+        texts |= {kind.value: cypher.load("count_relationships", self.dialect).fill(type=kind) for kind in Type}
+        return self._connection.counts(texts)
 
     def home_id(self) -> str | None:
         """The home whose graph the database holds; None where it is empty or holds something else."""
@@ -129,6 +130,3 @@ class Neo4jStore:
         for node in NODES.values():
             self._constrain(node.label, node.key)
         self._connection.named("await_indexes")
-
-    def _count(self, statement: str, **slots: str) -> int:
-        return int(self._connection.named(statement, **slots)[0]["count"])

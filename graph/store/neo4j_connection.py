@@ -72,6 +72,15 @@ class Neo4jConnection:
         with self._session() as session:
             return session.execute_write(work)
 
+    def counts(self, texts: Mapping[str, str]) -> dict[str, int]:
+        """The single number that each statement gives, all in one transaction."""
+
+        def work(transaction: neo4j.ManagedTransaction) -> dict[str, int]:
+            return {name: int(transaction.run(text).single(strict=True)[0]) for name, text in texts.items()}
+
+        with self._session(mode="read") as session:
+            return session.execute_read(work)
+
     def named(self, name: str, parameters: Mapping[str, Any] | None = None, /, **slots: str) -> list[Row]:
         """Run one of the store's own statements."""
         statement = cypher.load(name, "neo4j")

@@ -15,7 +15,7 @@ def people(n: int = 600, d: int = 16, seed: int = 0) -> tuple[np.ndarray, pa.Arr
     generator = np.random.default_rng(seed)
     vectors = generator.standard_normal((n, d)).astype(np.float32)
     alike = np.arange(n) < n // 6
-    vectors[alike] += 1.2 * np.eye(d, dtype=np.float32)[0]
+    vectors[alike] += 2 * np.eye(d, dtype=np.float32)[0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors, pa.array([f"p{i:05d}" for i in range(n)]), alike
 
@@ -82,5 +82,6 @@ def test_logistic_direction_agrees_with_scikit_learn() -> None:
 
 
 def test_lookalikes_need_no_torch() -> None:
-    code = "import sys, gnn, gnn.lookalike, gnn.registry, gnn.recommend, gnn.interests, gnn.evaluate; sys.exit('torch' in sys.modules)"
+    modules = "gnn.lookalike, gnn.registry, gnn.recommend, gnn.interests, gnn.evaluate, gnn.embeddings, gnn.taxonomy"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
