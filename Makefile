@@ -4,13 +4,22 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CORE   := .venv-core
 
-.PHONY: demo test lint check core lock clean tools
+.PHONY: demo test bench lint core lock clean tools
 
 demo: $(VENV)/installed
 	$(BIN)/tessera demo
 
 test: lint core tools
 	$(BIN)/pytest -q tests/unit tests/contract tests/integration tests/e2e
+
+# Every figure of tests/bench/README.md, each with its peer in the same run. Wants a quiet machine.
+bench: $(VENV)/installed
+	$(BIN)/python -m tests.bench.bench_population
+	$(BIN)/python -m tests.bench.bench_pipeline
+	$(BIN)/python -m tests.bench.bench_ingest_memory
+	$(BIN)/python -m tests.bench.bench_store_load
+	$(BIN)/python -m tests.bench.bench_training
+	$(BIN)/python -m tests.bench.bench_api
 
 # The core install, in an environment of its own: proves that nothing in it needs torch, neo4j or any other extra.
 core: $(CORE)/installed

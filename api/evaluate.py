@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from api.workspace import Workspace
 from gnn import registry
@@ -55,8 +56,19 @@ def tags(workspace: Workspace, truth: Path) -> list[dict[str, Any]]:
     answers = np.zeros((len(people), len(version.tag_ids)))
     answers[np.searchsorted(people, rows), columns] = 1
     model = np.asarray(version.probabilities[people], np.float64)
-    popularity = np.tile(np.asarray(version.probabilities, np.float64).mean(0), (len(people), 1))
+    popularity = np.tile(_popularity(workspace, version.tag_ids), (len(people), 1))
     return [
         {"scores": name, **tag_metrics(answers, scores).__dict__}
         for name, scores in (("model", model), ("popularity", popularity))
     ]
+
+
+def _popularity(workspace: Workspace, tag_ids: list[str]) -> NDArray[np.float64]:
+    """Each tag's share among the labelled subjects of the lake."""
+    with workspace.connection() as connection:
+        rows = connection.execute(
+            "SELECT tag, count(DISTINCT (subject_kind, subject_id)) FROM labels WHERE value > 0 OR value IS NULL GROUP BY tag"
+        ).fetchall()
+        (subjects,) = connection.execute("SELECT count(DISTINCT (subject_kind, subject_id)) FROM labels").fetchone() or (0,)
+    shares = {tag: count / subjects for tag, count in rows}
+    return np.array([shares.get(tag, 0.0) for tag in tag_ids])

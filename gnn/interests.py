@@ -80,6 +80,8 @@ def learn(
     """
     options = options or TrainingOptions()
     _require()
+    if options.taxonomy:
+        load(options.taxonomy)  # a file that cannot be used is known before any training
     progress("reading engagements", 0, 1)
     data = population(connection, resolution, eligible, key=key)
     progress("reading engagements", 1, 1)

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graph.database import connect
 from graph.errors import HomeNotWritable, InputError
 
 __all__ = ["SUFFIXES", "read_table", "replace_file", "replacing", "write_table"]
@@ -78,8 +79,7 @@ def write_table(table: pa.Table, path: Path) -> None:
             if suffix == ".parquet":
                 pq.write_table(table, temporary, compression="zstd")
                 return
-            with duckdb.connect() as connection:
-                connection.execute("SET TimeZone = 'UTC'")
+            with connect() as connection:
                 connection.register("written", table)
                 options = "FORMAT csv, HEADER" if suffix == ".csv" else "FORMAT json"
                 connection.execute(f"COPY written TO '{str(temporary).replace(chr(39), chr(39) * 2)}' ({options})")
@@ -102,7 +102,7 @@ def read_table(path: Path) -> pa.Table:
             if path.suffix == ".csv"
             else "read_json(?, format = 'newline_delimited')"
         )
-        with duckdb.connect() as connection:
+        with connect() as connection:
             return connection.sql(f"SELECT * FROM {reader}", params=[str(path)]).to_arrow_table()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

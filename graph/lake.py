@@ -33,6 +33,7 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from graph.database import connect
 from graph.errors import HomeNotWritable
 from graph.files import replace_file
 from graph.tables import LAKE_TABLES, TABLES, lake_schema
@@ -107,8 +108,7 @@ class Lake:
         config: dict[str, Any] = {"temp_directory": str(Path(tempfile.gettempdir()) / "tessera-spill")}
         if memory_limit:
             config["memory_limit"] = memory_limit
-        connection = duckdb.connect(config=config)
-        connection.execute("SET TimeZone = 'UTC'")
+        connection = connect(**config)
         for name, files in self.files().items():
             connection.execute(f"CREATE VIEW {name} AS {latest(name, files)}")
         return connection
@@ -118,7 +118,7 @@ class Lake:
         files = self._files(name, self.last_batch())
         if all(f.fresh for f in files):
             return sum(f.rows for f in files)
-        with duckdb.connect() as connection:
+        with connect() as connection:
             (count,) = connection.execute(f"SELECT count(*) FROM ({latest(name, files)})").fetchone() or (0,)
         return int(count)
 

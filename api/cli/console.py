@@ -12,6 +12,9 @@ from typing import Any
 __all__ = ["emit", "fail", "progress", "say", "table"]
 
 
+_PIPE_COLUMNS = 160
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -48,7 +51,8 @@ def table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
         shown.add_column(str(column), overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in rows[0]))
-    Console().print(shown)
+    # Where nobody looks at a terminal, lines may be long: a pipe should not get words broken to 80 columns.
+    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(shown)
 
 
 def _cell(value: Any) -> str:
@@ -56,6 +60,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
 
 

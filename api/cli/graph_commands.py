@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,12 +46,22 @@ def cypher(
         ]
         emit(listing) if as_json else table(listing)
         return
-    given = parameters(param or [])
+    given: dict[str, Any] = dict(parameters(param or []))
+    if name == "-":
+        given = {key: _typed(value) for key, value in given.items()}
     with workspace().store(read_only=not write) as store:
         rows = (
             store.execute(sys.stdin.read(), given, mode="write" if write else "read") if name == "-" else store.query(name, given)
         )
     emit(rows) if as_json else table(rows)
+
+
+def _typed(text: str) -> Any:
+    """A parameter of a statement of one's own: JSON where it is JSON (numbers, true, lists), else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def parameters(pairs: list[str]) -> dict[str, str]:

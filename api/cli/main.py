@@ -15,13 +15,16 @@ from graph.errors import TesseraError
 
 __all__ = ["app", "main"]
 
+_STOPPED = 130
+
 app = typer.Typer(
     name="tessera",
     help="Identity graph, interests, audiences: from raw device, account and event data to a released audience.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # rich would treble the time that --help takes
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
 for group in (stages, exports, evaluation, graph_commands, release, serving, demo):
@@ -29,21 +32,36 @@ for group in (stages, exports, evaluation, graph_commands, release, serving, dem
 
 
 def main() -> None:
-    """Entry point: an error on purpose is one line on standard error and exit code 1; Ctrl-C is 130."""
+    """Entry point: an error is one line on standard error; exit code 1 where something failed, 2 for a wrong call, 130 for Ctrl-C."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        _misused(error)
+        sys.exit(error.exit_code)
     except TesseraError as error:
         fail(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        fail("stopped")
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _STOPPED
     except BrokenPipeError:
         # The reader of our output went away (`tessera … | head`): not an error worth a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG):
             raise
         fail(f"{error.filename or 'the home'}: {error.strerror}; free space or give write permission")
         sys.exit(1)
+    if code == _STOPPED:
+        fail("stopped")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _misused(error: typer.TyperException) -> None:
+    """Say what is wrong with the call; to a group without a command, show which there are."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        print(message, file=sys.stderr)
+        return
+    context = getattr(error, "ctx", None)
+    fail(message.rstrip(".") + (f"; see `{context.command_path} --help`" if context else ""))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,6 +20,7 @@ from graph.clean.reasons import reasons
 from graph.clean.text import as_text, free_text, ids, tags, words
 from graph.clean.times import Times
 from graph.clean.zones import Zones
+from graph.database import connect
 from graph.tables import LINEAGE, TABLES
 
 __all__ = ["Cleaner"]
@@ -32,8 +32,7 @@ class Cleaner:
     """Cleans batches; keeps bounded memos of distinct values between them. Use one per run, in one thread at a time."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"memory_limit": "500MB"})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = connect(memory_limit="500MB")
         self._times = Times(self._connection)
         self._agents = Memo(UserAgents())
         self._zones = Memo(Zones())

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from graph.database import connect
 from graph.ingest.batches import json_text
 from graph.lake import DataFile, latest, scan
 from graph.tables import TABLES, lake_schema
@@ -44,8 +45,7 @@ class Settler:
 
     def __init__(self, folder: Path, memory_limit: str = "600MB") -> None:
         self._folder = folder
-        self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(folder / "spill")})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = connect(memory_limit=memory_limit, temp_directory=str(folder / "spill"))
 
     def close(self) -> None:
         """Release memory and spilled files."""

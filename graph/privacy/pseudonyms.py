@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from graph.database import connect
 
 __all__ = ["member_hashes", "pseudonym", "pseudonyms"]
 
@@ -29,7 +30,7 @@ def pseudonyms(person_ids: pa.Array, key: bytes) -> pa.Array:
     """Pseudonyms, sorted, so that their order says nothing about the people's. Same values as `pseudonym`."""
     padded = key.ljust(_BLOCK, b"\0")
     inner, outer = bytes(b ^ 0x36 for b in padded), bytes(b ^ 0x5C for b in padded)
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.register("people", pa.table({"id": person_ids}))
         hashed = connection.sql(
             f"SELECT left(sha256(?::BLOB || unhex(sha256(?::BLOB || encode(id)))), {_LENGTH}) AS p FROM people ORDER BY p",
@@ -42,7 +43,7 @@ def member_hashes(person_ids: pa.Array, key: bytes) -> NDArray[np.uint64]:
     """Keyed 64-bit hashes of people, in their order, the same for every export of a home: for comparing exports, never
     released. The key comes first and what is left of SHA-256 is a quarter, which length extension cannot use."""
     own = hashlib.sha256(b"tessera export members" + key).digest()
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.register("people", pa.table({"id": person_ids}))
         hashed = connection.sql(
             "SELECT unhex(left(sha256(?::BLOB || encode(id)), 16)) AS h FROM people", params=[own]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from graph.control import ConsentRecord
+from graph.database import connect
 from graph.tables import TIME
 
 __all__ = ["RecordStore"]
@@ -59,8 +60,7 @@ class RecordStore:
 
     def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table) -> None:
         """`lake` has the view `consents`; `members` is `Resolution.members`."""
-        self._connection = duckdb.connect()
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = connect()
         self._connection.register("members", members.select(["kind", "id", "person_id", "class"]))
         self._connection.execute(
             "CREATE TABLE people AS SELECT person_id, row_number() OVER () - 1 AS person, individual FROM "

@@ -12,9 +12,9 @@ import hmac
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
+from graph.database import connect
 from graph.privacy.tiers import second_tier
 from graph.schema import Edge, Label, Type
 from graph.snapshot import Snapshot, node_schema, relationship_schema
@@ -94,7 +94,7 @@ def stars(snapshot: Snapshot, person_ids: pa.Array, sensitive: Container[str]) -
         "interested_in": _relationships(snapshot, Edge(Type.INTERESTED_IN, Label.PERSON, Label.TAG)),
         "tier": pa.table({"tag_id": pa.array(list(tiers), pa.string()), "name": pa.array(list(tiers.values()), pa.string())}),
     }
-    with duckdb.connect() as connection:
+    with connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         rows = connection.execute(_STARS).fetchall()

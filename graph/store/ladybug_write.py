@@ -55,17 +55,19 @@ def write_delta(connection: ladybug.Connection, delta: Delta) -> None:
         _run(connection, "delete_relationships", _numbered(table), **_names(edge), discriminators=_matching(edge))
     for label, table in delta.nodes.items():
         names = {"label": label, "key": NODES[label].key}
-        there, new = _split(connection, "find_nodes", table, [NODES[label].key], names)
-        if there.num_rows and NODES[label].properties:
-            _run(connection, "update_nodes", _numbered(there), **names, assignments=_assignments("n", table.column_names[1:], 1))
-        _append(connection, "copy_nodes", new, {"label": label})
+        if NODES[label].properties:
+            names["assignments"] = _assignments("n", table.column_names[1:], 1)
+        new = _others(connection, "update_nodes" if NODES[label].properties else "find_nodes", table, names)
+        if new.num_rows:
+            _run(connection, "copy_nodes", new, label=label)
     for edge, table in delta.relationships.items():
         names = {**_names(edge), "discriminators": _matching(edge)}
-        there, new = _split(connection, "find_relationships", table, list(relationship_keys(edge)), names)
-        if there.num_rows and RELATIONSHIPS[edge.type].properties:
-            assignments = _assignments("r", table.column_names[2:], 2)
-            _run(connection, "update_relationships", _numbered(there), **names, assignments=assignments)
-        _append(connection, "copy_relationships", new, _names(edge, keys=False))
+        if RELATIONSHIPS[edge.type].properties:
+            names["assignments"] = _assignments("r", table.column_names[2:], 2)
+        statement = "update_relationships" if RELATIONSHIPS[edge.type].properties else "find_relationships"
+        new = _others(connection, statement, table, names)
+        if new.num_rows:
+            _run(connection, "copy_relationships", new, **_names(edge, keys=False))
 
 
 def _clear(connection: ladybug.Connection, cleared: frozenset[Edge]) -> None:
@@ -85,21 +87,12 @@ def _create_relationship_table(connection: ladybug.Connection, kind: Type) -> No
     _run(connection, "create_relationship_table", type=kind, ends=ends, properties=_typed(relationship.properties))
 
 
-def _split(
-    connection: ladybug.Connection, find: str, table: pa.Table, keys: list[str], names: dict[str, str]
-) -> tuple[pa.Table, pa.Table]:
-    """Rows that are in the database, and the others."""
-    found = _run(connection, find, _numbered(table.select(keys)), **names).get_as_arrow()["i"]
-    mask = [False] * table.num_rows
-    for i in found.to_pylist():
-        mask[i] = True
-    there = pa.array(mask)
-    return table.filter(there), table.filter(pa.array([not m for m in mask]))
-
-
-def _append(connection: ladybug.Connection, statement: str, table: pa.Table, names: dict[str, str]) -> None:
-    if table.num_rows:
-        _run(connection, statement, table, **names)
+def _others(connection: ladybug.Connection, statement: str, table: pa.Table, names: dict[str, str]) -> pa.Table:
+    """Run a statement that tells which rows are in the database, and give those that are not."""
+    new = [True] * table.num_rows
+    for i in _run(connection, statement, _numbered(table), **names).get_as_arrow()["i"].to_pylist():
+        new[i] = False
+    return table.filter(pa.array(new))
 
 
 def _run(connection: ladybug.Connection, statement: str, rows: pa.Table | None = None, /, **slots: str) -> Any:

@@ -91,7 +91,7 @@ def make_home(folder: Path, people: int) -> tuple[dict[str, str], list[str], str
     environment = {
         "TESSERA_HOME": str(folder / "home"),
         "TESSERA_RATE_LIMIT_PER_MINUTE": "100000000",
-        "TESSERA_LEGAL_BASIS": "legitimate_interests",
+        "TESSERA_LEGAL_BASIS": "contract",
         "OMP_NUM_THREADS": "2",
     }
     for arguments in (("ingest", str(made.source), "--quiet", "--json"), ("resolve", "--quiet", "--json")):

@@ -25,6 +25,7 @@ def test_ease_is_the_constrained_least_squares_solution() -> None:
 @pytest.mark.parametrize("limit", [6000, 5])
 def test_nothing_seen_is_offered_and_tastes_are_met(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(items, "_INVERTIBLE", limit)
+    monkeypatch.setattr(items, "_FILTER_DIMENSIONS", 4)
     rows = world()
     data = read(rows)
     offered = score_contents(data, 5)

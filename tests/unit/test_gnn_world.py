@@ -80,8 +80,12 @@ def world(
         if p % 10 < labelled * 10:
             tags = set(generator.choice(names, 1).tolist()) if random_labels else likes[p]
             labels += [{"subject_kind": "account", "subject_id": f"a{p}", "tag": t, "value": 1.0} for t in sorted(tags)]
+            content = chosen[0]
+            if random_labels:  # a content of their own, so that their tagging stands out
+                content = f"own{p}"
+                view = {"event_id": f"o{p}", "at": minutes(50), "type": "view", "account_id": f"a{p}", "content_id": content}
+                events.append(view)
             for t in sorted(tags) if tagging else []:
-                content = chosen[0]
                 events.append(
                     {
                         "event_id": f"t{p}.{t}",
