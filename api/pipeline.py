@@ -55,6 +55,9 @@ __all__ = [
 Progress = Callable[[str, int, int], None]
 Report = dict[str, Any]
 
+_WORTH_A_RESTART = 500_000
+"""Nodes and relationships from which the import tool wins over a running server, although the server has to start again."""
+
 
 def now() -> datetime:
     """The time for records of what operators did; nothing that is computed from data depends on it."""
@@ -169,8 +172,8 @@ def publish(
 ) -> dict[str, int]:
     """Make the graph hold what lake, identity log, current model and audiences say; gives the counts by label and type.
 
-    The first load of the home's own local Neo4j goes through the import tool, since that is several times faster. The writer
-    lock is the caller's. Raises StoreError.
+    A large first load of the home's own local Neo4j goes through the import tool, which is several times faster. The writer lock
+    is the caller's. Raises StoreError.
     """
     graph = snapshot_of(workspace, resolution, progress)
     if store is None and not replace_graph and _imported(workspace, graph, progress):
@@ -206,10 +209,10 @@ def _current_interests(workspace: Workspace) -> Interests:
 
 
 def _imported(workspace: Workspace, graph: Snapshot, progress: Progress) -> bool:
-    """Load through the import tool, where the graph goes to the home's own local server and that has no graph yet."""
+    """Load through the import tool, where a large graph goes to the home's own local server and that has no graph yet."""
     from graph.store import neo4j_import, server
 
-    if workspace.graph_url == "ladybug":
+    if workspace.graph_url == "ladybug" or sum(graph.counts().values()) < _WORTH_A_RESTART:
         return False
     status = server.status(workspace.home)
     if not status.running or status.url != workspace.graph_url:

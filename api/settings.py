@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     legal_basis: str = Field(
         "consent",
         description="basis for people without any consent record: `consent` releases nobody without one; "
-        "or contract, legal_obligation, vital_interests, public_interest, legitimate_interests; a refusal beats each",
+        "or contract, legal_obligation, vital_interests, public_interest, legitimate_interest; a refusal beats each",
     )
     engine: Literal["duckdb"] = Field("duckdb", description="compute engine")
     host: str = Field("127.0.0.1", description="address that `tessera serve` listens on")

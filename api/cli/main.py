@@ -32,7 +32,7 @@ for group in (stages, exports, evaluation, graph_commands, release, serving, dem
 
 
 def main() -> None:
-    """Entry point: an error is one line on standard error; exit code 1 where something failed, 2 for a wrong call, 130 for Ctrl-C."""
+    """Entry point: an error is one line on standard error; exit code 1 for a failure, 2 for a wrong call, 130 for Ctrl-C."""
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:

@@ -54,7 +54,7 @@ class CachedEncoder:
             try:
                 with segment.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                     keys, vectors = stored["keys"], stored["vectors"]
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
                 segment.unlink(missing_ok=True)
                 continue
             if keys.ndim != 2 or vectors.shape != (len(keys), self.dimensions):

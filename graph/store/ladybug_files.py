@@ -45,7 +45,7 @@ class GraphFiles:
     folder: Path
 
     def current(self) -> Current | None:
-        """The current database, or None before the first. Raises StoreError where `current` is damaged."""
+        """The current database, or None before the first. Raises StoreError where `current` is damaged or unreadable."""
         note = self.folder / "current"
         try:
             found = json.loads(note.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ class GraphFiles:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreUnavailable(str(self.folder), error.strerror or str(error)) from error
+            raise StoreError(f"{note} cannot be read ({error.strerror or error}); check the folder {self.folder}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{note} is damaged; delete the folder {self.folder} and rebuild the graph from the lake") from error
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 import cypher
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Edge, Property, Type
 from graph.snapshot import Delta, Snapshot
-from graph.store.conform import relationship_keys
 from graph.store.protocol import Progress, ignore_progress
 
 __all__ = ["create_schema", "write_delta", "write_snapshot"]
@@ -127,7 +126,7 @@ def _assignments(variable: str, names: list[str], first: int) -> str:
 
 def _matching(edge: Edge) -> str:
     """WHERE over the discriminators, which are the columns c2, c3, … of a deletion or look-up, and of an update's too only
-    because they come first among the properties: see `relationship_keys`."""
+    because they come first among the properties: see `graph.store.conform.relationship_keys`."""
     discriminators = RELATIONSHIPS[edge.type].discriminators
     conditions = [f"r.{name} = c{i}" for i, name in enumerate(discriminators, 2)]
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""

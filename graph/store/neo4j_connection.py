@@ -24,7 +24,7 @@ Step = tuple[str, list[tuple[Any, ...]]]
 """A statement with `$rows`, and the rows."""
 
 _CONNECT_SECONDS = 10.0
-_RETRY_SECONDS = 20.0
+_RETRY_SECONDS = 10.0
 
 
 class Neo4jConnection:

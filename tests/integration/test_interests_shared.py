@@ -75,7 +75,7 @@ def referee(*arguments: object) -> dict[str, float]:
 
 def test_lastfm_tags_are_above_the_neighbour_baseline(tmp_path: Path) -> None:
     folder = source("lastfm")
-    _, found, learned = train(folder, tmp_path, report_share=0.0)
+    _, found, learned = train(folder, tmp_path, report_share=0.0, folds=3)
     pq.write_table(found.members.select(["kind", "id", "person_id"]), tmp_path / "identities.parquet")
     pq.write_table(pa.concat_tables(learned.version.person_tags()), tmp_path / "tags.parquet")
     score = referee(
