@@ -1,12 +1,14 @@
 """From the collector's inbox into the graph: collected calls become lake rows, the lake is resolved again, the graph follows.
 
 A file leaves the inbox after the graph holds what it says; a kill on the way takes it again, which changes nothing twice.
+Beside the collector, calls come into the inbox from Kafka (`graph.stream`), where the settings name one.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 import structlog
@@ -15,8 +17,9 @@ from api import pipeline
 from api.workspace import Workspace
 from graph.errors import TesseraError
 from graph.store.protocol import GraphStore
+from graph.stream import CallStream, StreamOptions, read_properties
 
-__all__ = ["drain", "drain_for_ever", "draining"]
+__all__ = ["call_stream", "consuming", "drain", "drain_for_ever", "draining"]
 
 Progress = Callable[[str, int, int], None]
 Borrow = Callable[[], AbstractContextManager[GraphStore]]
@@ -66,3 +69,38 @@ def draining(workspace: Workspace, borrow: Borrow) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(timeout=10)
+
+
+def call_stream(workspace: Workspace) -> CallStream | None:
+    """The connected stream of calls that the settings name; None where they name none. Raises MissingExtra, SettingsError,
+    StreamUnavailable, StreamRefused."""
+    settings, home = workspace.settings, workspace.home
+    if settings.kafka is None:
+        return None
+    member = f"tessera-{home.home_id}"
+    options = StreamOptions(
+        brokers=settings.kafka,
+        topic=settings.kafka_topic,
+        group=settings.kafka_group or member,
+        member=member,
+        properties={} if settings.kafka_properties is None else read_properties(settings.kafka_properties),
+    )
+    return CallStream(options, home.path / "inbox")
+
+
+@contextmanager
+def consuming(workspace: Workspace, stop: threading.Event) -> Iterator[None]:
+    """Take the stream's calls into the inbox in a thread of its own while the block runs. Sets `stop` when the stream ends by
+    itself, and raises its error after the block; whatever ends the block, what was taken is committed first."""
+    stream = call_stream(workspace)
+    if stream is None:
+        yield
+        return
+    with stream, ThreadPoolExecutor(1, thread_name_prefix="kafka") as threads:
+        ended = threads.submit(stream.run, stop)
+        ended.add_done_callback(lambda _: stop.set())
+        try:
+            yield
+        finally:
+            stop.set()
+        ended.result()

@@ -39,6 +39,20 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body, in bytes")
     docs_enabled: bool = Field(True, description="serve the OpenAPI document and its page")
     inbox_seconds: float = Field(60.0, gt=0, description="how often collected calls are taken into the graph, in seconds")
+    kafka: str | None = Field(
+        None,
+        pattern=r"^([^\s,:/@]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}(,([^\s,:/@]+|\[[0-9A-Fa-f:.]+\]):\d{1,5})*$",
+        description="Kafka brokers that `tessera worker` takes calls from, host:port[,host:port]; none by default",
+    )
+    kafka_topic: str = Field(
+        "tessera-calls", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="topic with one Segment call a message"
+    )
+    kafka_group: str | None = Field(
+        None, min_length=1, max_length=249, description="consumer group; `tessera-` and the home's id by default"
+    )
+    kafka_properties: Path | None = Field(
+        None, description="file of librdkafka client properties (TLS, SASL), `name = value` lines; may hold secrets"
+    )
     memory_limit: str | None = Field(
         None, description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's"
     )

@@ -1,4 +1,4 @@
-"""Long-running commands: the API, and the worker that takes collected calls into the graph."""
+"""Long-running commands: the API, and the worker that takes calls into the graph."""
 
 from __future__ import annotations
 
@@ -53,12 +53,23 @@ def serve(
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Take what is waiting, then end.")] = False, quiet: Quiet = False
 ) -> None:
-    """Take collected calls from the inbox into lake and graph, again and again."""
+    """Take calls from Kafka (TESSERA_KAFKA) and from the inbox into lake and graph, again and again."""
+    import signal
+    import threading
+
     from api import inbox
 
     opened = workspace()
     with opened.home.writing("worker"), progress(quiet) as show:
-        if once:
-            say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")
-        else:
-            inbox.drain_for_ever(opened, opened.writable_store, show)
+        if not once:
+            stop = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            with inbox.consuming(opened, stop):
+                inbox.drain_for_ever(opened, opened.writable_store, show, stop)
+            return
+        # Ended early, by a signal, this is taken up by the next: what is committed in Kafka is on disk.
+        if (stream := inbox.call_stream(opened)) is not None:
+            with stream:
+                taken = stream.take_waiting(show)
+            say(f"took {taken.messages:,} messages from Kafka, {taken.empty:,} of them empty")
+        say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from graphs import HOME, P, delta, expected, held, snapshot, town
 
-from graph.errors import HomeNotWritable, SettingsError, StoreError, StoreRefused, StoreUnavailable
+from graph.errors import HomeNotWritable, MissingExtra, SettingsError, StoreError, StoreRefused, StoreUnavailable
 from graph.home import Home
 from graph.snapshot import Snapshot
 from graph.store import LadybugStore, Neo4jStore, open_store, server
@@ -70,6 +70,12 @@ def test_a_url_that_is_none_is_not_repeated(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         open_store(url, Home.open(tmp_path))
     assert SECRET not in str(caught.value)
+
+
+def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "neo4j", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tessera\[neo4j\]'"):
+        open_store(f"neo4j://neo4j:{SECRET}@host", Home.open(tmp_path))
 
 
 @pytest.fixture

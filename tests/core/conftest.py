@@ -58,4 +58,4 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
     folder = tmp_path_factory.mktemp("core")
     source = write_source(folder / "source")
     tessera = Tessera(folder / "home")
-    return Core(tessera, tessera.json("run", source), source)
+    return Core(tessera, tessera.script.json("run", source), source)

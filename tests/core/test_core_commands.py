@@ -26,9 +26,9 @@ def test_run_says_what_it_left_out_and_which_extra_brings_it(core: Core) -> None
 
 def test_ingest_and_resolve_one_by_one_give_the_same_graph(core: Core, tmp_path: Path) -> None:
     tessera = Tessera(tmp_path / "home")
-    ingested = tessera.json("ingest", write_source(tmp_path / "source"))
+    ingested = tessera.script.json("ingest", write_source(tmp_path / "source"))
     assert ingested["ingest"] == core.report["ingest"]
-    assert tessera.json("resolve")["graph"] == core.report["graph"]
+    assert tessera.script.json("resolve")["graph"] == core.report["graph"]
     again = tessera.json("ingest", tmp_path / "source")
     assert again["ingest"] == [
         {"source": "source", "table": "taken before: accounts.jsonl, consents.jsonl, devices.csv, events.csv"}
@@ -54,7 +54,7 @@ def test_identities_are_exported_in_every_format(core: Core, tmp_path: Path, suf
 
 
 def test_cypher_named_and_from_standard_input(core: Core) -> None:
-    (row,) = core.tessera.json("cypher", "who_is_device", "--param", "device_id=d0-0")
+    (row,) = core.tessera.script.json("cypher", "who_is_device", "--param", "device_id=d0-0")
     assert (row["device_class"], row["devices"], row["accounts"]) == ("person", 2, 2)
     rows = core.tessera.json("cypher", "-", stdin="MATCH (d:Device) RETURN d.kind AS kind, count(*) AS n ORDER BY kind")
     assert rows == [{"kind": "desktop", "n": 40}, {"kind": "mobile", "n": 40}, {"kind": "tablet", "n": 1}]
@@ -88,7 +88,7 @@ def test_an_audience_by_rule_is_made_listed_and_released(core: Core, tmp_path: P
 
 
 def test_what_needs_an_extra_says_which(core: Core, tmp_path: Path) -> None:
-    assert "tessera[gnn]" in core.tessera.refuses("train")
+    assert "tessera[gnn]" in core.tessera.script.refuses("train")
     neo4j = core.tessera.with_settings(GRAPH_URL="neo4j://neo4j:wonderland@127.0.0.1:1")
     for arguments in (("cypher", "data_freshness"), ("resolve", "--quiet"), ("run", core.source, "--quiet")):
         line = neo4j.refuses(*arguments)

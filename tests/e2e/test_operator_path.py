@@ -1,0 +1,188 @@
+"""From raw input to the operator's files, by the command line: what they hold, and that the referee can read them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from conftest import Whole
+
+from graph.home import Home
+from graph.lake import Lake
+
+REFEREE = Path(__file__).resolve().parents[2].parent / "shared" / "score" / "score.py"
+
+
+@pytest.fixture(scope="module")
+def files(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that can be exported, as Parquet."""
+    folder = tmp_path_factory.mktemp("files")
+    for name in ("identities", "tags", "contents", "embeddings"):
+        whole.tessera("export", name, "--out", folder / f"{name}.parquet")
+    whole.tessera("recommend", "--k", "7", "--quiet", "--out", folder / "recommendations.parquet")
+    return folder
+
+
+def referee(*arguments: str | Path) -> dict[str, Any]:
+    if not REFEREE.exists():
+        pytest.skip("the referee of the shared data is not here")
+    done = subprocess.run([sys.executable, str(REFEREE), *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_run_reports_every_stage(whole: Whole) -> None:
+    assert set(whole.report) >= {"ingest", "identities", "interests", "graph"}
+    counts, population = whole.report["graph"], whole.population
+    assert (counts["Device"], counts["Account"]) == (population.devices, population.accounts)
+    assert counts["Person"] == whole.report["identities"]["persons"]
+    assert counts["BELONGS_TO"] == whole.report["identities"]["members"] == population.devices + population.accounts
+    assert counts["INTERESTED_IN"] > 0
+    assert whole.report["interests"]["tags"] > 0
+
+
+def test_run_again_changes_nothing(whole: Whole, tmp_path: Path) -> None:
+    tessera = whole.copy(tmp_path)
+    lake = Lake(Home.open(tessera.home).lake)
+    state = lake.snapshot_id()
+    before, after = tmp_path / "before.csv", tmp_path / "after.csv"
+    tessera("export", "identities", "--out", before)
+    report = tessera("run", whole.population.source, "--quiet", "--json").json()
+    assert report["ingest"][0]["table"].startswith("taken before: accounts.parquet, ")
+    assert {k: v for k, v in report.items() if k != "ingest"} == {k: v for k, v in whole.report.items() if k != "ingest"}
+    tessera("export", "identities", "--out", after)
+    assert before.read_bytes() == after.read_bytes()
+    assert lake.snapshot_id() == state
+
+
+def test_every_device_and_account_is_exported_once(whole: Whole, files: Path) -> None:
+    identities = pq.read_table(files / "identities.parquet")
+    truth = pq.read_table(whole.population.truth / "identities.parquet")
+    assert identities.column_names == ["kind", "id", "person_id", "confidence"]
+    keys = pc.binary_join_element_wise(identities["kind"], identities["id"], ":").to_pylist()
+    assert sorted(keys) == sorted(pc.binary_join_element_wise(truth["kind"], truth["id"], ":").to_pylist())
+    assert pc.min(identities["confidence"]).as_py() > 0
+    assert pc.max(identities["confidence"]).as_py() <= 1
+
+
+def test_tags_contents_and_embeddings(whole: Whole, files: Path, tmp_path: Path) -> None:
+    people, tags = whole.report["interests"]["people"], whole.report["interests"]["tags"]
+    matrix = pq.read_table(files / "tags.parquet")
+    assert matrix.column_names == ["person_id", "tag", "probability"]
+    assert matrix.num_rows == people * tags
+    told = whole.tessera.json("export", "tags", "--min-probability", "0.3", "--out", tmp_path / "some.jsonl")
+    some = [json.loads(line) for line in (tmp_path / "some.jsonl").read_text().splitlines()]
+    assert told["rows"] == len(some) == pc.sum(pc.greater_equal(matrix["probability"], 0.3)).as_py()
+    contents = pq.read_table(files / "contents.parquet")
+    assert contents.column_names == ["content_id", "tag", "score"]
+    assert contents.num_rows > 0
+    embeddings = pq.read_table(files / "embeddings.parquet")
+    assert embeddings.num_rows == people
+    assert len({len(vector) for vector in embeddings["vector"].to_pylist()}) == 1
+    assert set(embeddings["person_id"].to_pylist()) == set(matrix["person_id"].to_pylist())
+
+
+def test_recommendations_hold_nothing_already_seen(whole: Whole, files: Path) -> None:
+    found = pq.read_table(files / "recommendations.parquet")
+    assert found.column_names == ["person_id", "content_id", "score", "rank"]
+    ranks = found.group_by("person_id").aggregate([("rank", "max"), ("rank", "count_distinct")])
+    assert pc.max(ranks["rank_max"]).as_py() == 7
+    assert ranks["rank_max"].to_pylist() == ranks["rank_count_distinct"].to_pylist()
+    identities = pq.read_table(files / "identities.parquet")
+    person = {(r["kind"], r["id"]): r["person_id"] for r in identities.to_pylist()}
+    events = pq.read_table(whole.population.source / "events.parquet", columns=["device_id", "account_id", "content_id"])
+    seen = set()
+    for row in events.to_pylist():
+        if row["content_id"]:
+            subject = ("account", row["account_id"]) if row["account_id"] else ("device", row["device_id"])
+            seen.add((person[subject], row["content_id"]))
+    suggested = set(zip(found["person_id"].to_pylist(), found["content_id"].to_pylist(), strict=True))
+    assert len(seen) > 1000
+    assert not seen & suggested
+
+
+@pytest.fixture(scope="module")
+def seeds(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those labelled with the most frequent tag."""
+    labels = pq.read_table(whole.population.source / "labels.parquet")
+    counts = sorted(labels["tag"].value_counts().to_pylist(), key=lambda c: (-c["counts"], c["values"]))
+    holders = labels.filter(pc.equal(labels["tag"], counts[0]["values"]))
+    file = tmp_path_factory.mktemp("seeds") / "seeds.csv"
+    rows = zip(holders["subject_kind"].to_pylist(), holders["subject_id"].to_pylist(), strict=True)
+    file.write_text("kind,id\n" + "".join(f"{kind},{subject}\n" for kind, subject in rows))
+    return file
+
+
+def test_a_lookalike_ranks_everybody_but_the_seeds(whole: Whole, files: Path, seeds: Path, tmp_path: Path) -> None:
+    everybody, best = tmp_path / "all.csv", tmp_path / "best.csv"
+    whole.tessera("lookalike", "--seeds", seeds, "--size", "all", "--out", everybody)
+    whole.tessera("lookalike", "--seeds", seeds, "--size", "25", "--out", best)
+    ranked, first = (list(csv.DictReader(file.open())) for file in (everybody, best))
+    assert [int(row["rank"]) for row in ranked] == list(range(1, len(ranked) + 1))
+    scores = [float(row["score"]) for row in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert first == ranked[:25]
+    identities = pq.read_table(files / "identities.parquet").to_pylist()
+    given = {tuple(line.split(",")) for line in seeds.read_text().splitlines()[1:]}
+    people = {row["person_id"] for row in identities if (row["kind"], row["id"]) in given}
+    assert people
+    assert not people & {row["person_id"] for row in ranked}
+    assert len(ranked) == whole.report["interests"]["people"] - len(
+        people & set(pq.read_table(files / "embeddings.parquet")["person_id"].to_pylist())
+    )
+
+
+def test_quality_is_measured(whole: Whole) -> None:
+    truth = whole.population.truth
+    identity = whole.tessera.json("evaluate", "identity", "--truth", truth / "identities.parquet")
+    assert identity["pair_precision"] > 0.9
+    assert identity["missing"] == 0
+    rows = whole.tessera.json("evaluate", "tags", "--truth", truth / "labels.parquet")
+    assert [row["scores"] for row in rows] == ["model", "popularity"]
+    assert rows[0]["map"] > rows[1]["map"]
+    assert rows[0]["map_low"] <= rows[0]["map"] <= rows[0]["map_high"]
+
+
+def test_the_referee_accepts_every_file(whole: Whole, files: Path) -> None:
+    truth, identities = whole.population.truth, files / "identities.parquet"
+    scored = referee("identity", "--predicted", identities, "--truth", truth / "identities.parquet")
+    own = whole.tessera.json("evaluate", "identity", "--truth", truth / "identities.parquet")
+    assert abs(scored["pair_f1"] - own["pair_f1"]) < 1e-4
+    tags = referee("tags", "--predicted", files / "tags.parquet", "--identities", identities, "--truth", truth / "labels.parquet")
+    assert tags["persons"] > 0
+    referee(
+        "recommend",
+        "--predicted",
+        files / "recommendations.parquet",
+        "--identities",
+        identities,
+        "--seen",
+        whole.population.source / "events.parquet",
+        "--truth",
+        whole.population.source / "events.parquet",
+        "--k",
+        "7",
+    )
+
+
+def test_explanations(whole: Whole, files: Path) -> None:
+    identities = pq.read_table(files / "identities.parquet")
+    accounts = identities.filter(pc.equal(identities["kind"], "account"))
+    devices = identities.filter(pc.equal(identities["kind"], "device"))
+    joined = accounts.join(devices, "person_id", right_suffix="_device", join_type="inner").sort_by("id")
+    row = joined.slice(0, 1).to_pylist()[0]
+    left, right = f"account:{row['id']}", f"device:{row['id_device']}"
+    found = whole.tessera.json("explain", left, right)
+    assert found["links"]
+    assert whole.tessera("explain", left, right).out.startswith(found["summary"])
+    other = identities.filter(pc.not_equal(identities["person_id"], pa.scalar(row["person_id"]))).slice(0, 1).to_pylist()[0]
+    assert whole.tessera.json("explain", left, f"{other['kind']}:{other['id']}")["summary"] != found["summary"]
