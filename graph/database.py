@@ -12,7 +12,7 @@ def connect(**settings: str) -> duckdb.DuckDBPyConnection:
 
     DuckDB draws a progress bar on standard output for slow statements, which would end up inside of JSON output.
     """
-    connection = duckdb.connect(config=settings)
+    connection = duckdb.connect(config={**settings})
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
     return connection
