@@ -5,7 +5,6 @@ The truth lies in a folder of its own, and is read only after everything was lea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +20,11 @@ from graph.errors import InputError, StoreError
 from graph.export import write_subgraph
 from graph.files import read_table, write_table
 from graph.privacy import OPERATOR, Denied, SubgraphLevel
+from graph.progress import Progress
 from graph.synth import DEMO, Population, Truth, generate
 
 __all__ = ["Demonstration", "demonstrate"]
 
-Progress = Callable[[str, int, int], None]
 _SEEDS = 60
 
 

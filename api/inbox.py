@@ -16,21 +16,17 @@ import structlog
 from api import pipeline
 from api.workspace import Workspace
 from graph.errors import TesseraError
+from graph.progress import Progress, ignore_progress
 from graph.store.protocol import GraphStore
 from graph.stream import CallStream, StreamOptions, read_properties
 
 __all__ = ["call_stream", "consuming", "drain", "drain_for_ever", "draining"]
 
-Progress = Callable[[str, int, int], None]
 Borrow = Callable[[], AbstractContextManager[GraphStore]]
 """Lends the graph store for the length of a block."""
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """Progress that shows nothing."""
-
-
-def drain(workspace: Workspace, borrow: Borrow, progress: Progress = _silent) -> int:
+def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_progress) -> int:
     """Take what is waiting; gives the number of files. The home's writer lock is the caller's. Raises TesseraError."""
     folder = workspace.home.path / "inbox"
     waiting = sorted(folder.glob("*.segment.jsonl")) if folder.exists() else []
@@ -62,7 +58,9 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
 def draining(workspace: Workspace, borrow: Borrow) -> Iterator[None]:
     """Drain in a thread of its own while the block runs."""
     stop = threading.Event()
-    thread = threading.Thread(target=drain_for_ever, args=(workspace, borrow, _silent, stop), name="inbox-worker", daemon=True)
+    thread = threading.Thread(
+        target=drain_for_ever, args=(workspace, borrow, ignore_progress, stop), name="inbox-worker", daemon=True
+    )
     thread.start()
     try:
         yield

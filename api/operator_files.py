@@ -4,7 +4,6 @@ writes the audit log. Each function gives the released table; a command writes i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,11 +16,11 @@ from graph import resolve
 from graph.errors import InputError, NothingResolved
 from graph.files import read_table
 from graph.privacy import OperatorTable, Released, Use
+from graph.progress import Progress
 from graph.resolution import Resolution
 
 __all__ = ["contents", "embeddings", "identities", "lookalike", "recommendations", "tags"]
 
-Progress = Callable[[str, int, int], None]
 File = Released[OperatorTable]
 
 

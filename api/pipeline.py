@@ -6,7 +6,7 @@ Commit order: lake, identity log, model, graph. Whatever was interrupted is done
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from graph.ingest import IngestSummary
 from graph.ingest import ingest as ingest_source
 from graph.interests import Interests
 from graph.privacy import OPERATOR, Consents, Gate, Use, legal_basis, purpose_of
+from graph.progress import Progress
 from graph.resolution import Resolution
 from graph.snapshot import Snapshot
 from graph.store.protocol import GraphStore
@@ -52,7 +53,6 @@ __all__ = [
     "train",
 ]
 
-Progress = Callable[[str, int, int], None]
 Report = dict[str, Any]
 
 _WORTH_A_RESTART = 500_000

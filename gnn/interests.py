@@ -31,8 +31,8 @@ from gnn.text import Encoder, is_readable, open_encoder
 from gnn.text.readable import wide_script_share
 from gnn.training.options import TrainingOptions
 from graph.errors import MissingExtra
+from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
-from graph.store.protocol import Progress, ignore_progress
 
 __all__ = ["Learned", "TrainingOptions", "learn"]
 

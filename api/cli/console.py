@@ -52,7 +52,8 @@ def table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
     for row in rows:
         shown.add_row(*(_cell(row.get(column)) for column in rows[0]))
     # Where nobody looks at a terminal, lines may be long: a pipe should not get words broken to 80 columns.
-    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(shown)
+    # Values are shown as they are: a title such as `[draft] :cat:` is neither markup nor an emoji.
+    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS, markup=False, emoji=False).print(shown)
 
 
 def _cell(value: Any) -> str:

@@ -16,8 +16,8 @@ import scipy.sparse as sp
 
 from gnn.features.matrices import positions, presence
 from gnn.features.population import Population, population
+from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
-from graph.store.protocol import Progress, ignore_progress
 
 __all__ = ["RECOMMENDATIONS", "recommend", "score_contents"]
 

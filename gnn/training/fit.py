@@ -23,7 +23,7 @@ from gnn.models.pyg import HeteroData
 from gnn.models.tagger import Tagger, TaggerShape
 from gnn.training.calibration import Calibration, fit_calibration
 from gnn.training.options import TrainingOptions
-from graph.store.protocol import Progress
+from graph.progress import Progress
 
 __all__ = ["Fitted", "fit_tagger"]
 

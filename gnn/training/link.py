@@ -20,7 +20,7 @@ from gnn.models.layers import HeteroEncoder
 from gnn.models.optimiser import make_optimiser
 from gnn.models.pyg import HeteroData
 from gnn.training.options import TrainingOptions
-from graph.store.protocol import Progress
+from graph.progress import Progress
 
 __all__ = ["embed_persons"]
 

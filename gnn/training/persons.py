@@ -22,7 +22,7 @@ from gnn.tags.propagated import baselines
 from gnn.training.fit import Fitted, fit_tagger
 from gnn.training.link import embed_persons
 from gnn.training.options import TrainingOptions
-from graph.store.protocol import Progress
+from graph.progress import Progress
 
 __all__ = ["LearnedPersons", "learn_persons"]
 

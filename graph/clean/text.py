@@ -1,7 +1,8 @@
 """Text: columns of any type as text, ids, words and free text.
 
 Three strictnesses: an **id** is trimmed and unusable if it is null-like, longer than 1,024 bytes, or holds control characters
-or bytes that were no UTF-8 (two different ids would become one); a **word** (city, browser, event type) is trimmed and null if
+or bytes that were no UTF-8 (two different ids would become one), and `7.0` is `7`, since exports write a column of integers
+with gaps as reals; a **word** (city, browser, event type) is trimmed and null if
 null-like; **free text** (title, text, URL) is trimmed of nothing but control characters, and null only if blank: a film may be
 called "None".
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -27,11 +29,12 @@ NULL_LIKE = frozenset(_NULLS.split(","))
 _NULL_LIKE = pa.array(sorted(NULL_LIKE))
 _ZERO_ID = r"^(0{7,}|0{8}-0{4}-0{4}-0{4}-0{12})$"
 _DAMAGED = r"[\x00-\x1f\x7f\x{FFFD}]"
+_WHOLE_REAL = r"^(0|[1-9]\d{0,15})\.0$"
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
 def as_text(values: pa.Array) -> pa.Array:
-    """Any column as text: whole floats without their point, nested values as JSON, bytes as UTF-8 with replacement."""
+    """Any column as text: whole numbers without their point, nested values as JSON, bytes as UTF-8 with replacement."""
     type_ = values.type
     if pa.types.is_string(type_):
         return values
@@ -43,8 +46,10 @@ def as_text(values: pa.Array) -> pa.Array:
         return _decode(values)
     if pa.types.is_floating(type_):
         return _floats(values)
+    if pa.types.is_decimal(type_) and type_.scale != 0:
+        return pa.array([None if v is None else _shortest(v) for v in values.to_pylist()], pa.string())
     if pa.types.is_nested(type_):
-        return pa.array([None if v is None else json_text(v) for v in values.to_pylist()], pa.string())
+        return pa.array([None if v is None else json_text(v) for v in values.to_pylist(maps_as_pydicts="lossy")], pa.string())
     return values.cast(pa.string())
 
 
@@ -68,6 +73,12 @@ def _floats(values: pa.Array) -> pa.Array:
     return pc.coalesce(integers.cast(pa.string()), values.cast(pa.string()))
 
 
+def _shortest(value: Decimal) -> str:
+    """All digits that say something, without an exponent."""
+    text = format(value, "f")
+    return text.rstrip("0").removesuffix(".") if "." in text else text
+
+
 def json_text(value: Any) -> str:
     """Compact JSON of a Python value; what JSON does not know is written as text."""
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), default=str)
@@ -88,6 +99,8 @@ def _plain(value: Any) -> Any:
 def ids(values: pa.Array) -> pa.Array:
     """Usable ids, trimmed; null where there is none."""
     trimmed = pc.utf8_trim_whitespace(values)
+    if pc.any(pc.ends_with(trimmed, ".0")).as_py():
+        trimmed = pc.replace_substring_regex(trimmed, _WHOLE_REAL, r"\1")
     bad = pc.match_substring_regex(trimmed, f"{_ZERO_ID}|{_DAMAGED}|^$")
     bad = pc.or_(bad, pc.greater(pc.binary_length(trimmed), MAX_ID_BYTES))
     bad = pc.or_(bad, _null_like(trimmed))

@@ -7,7 +7,7 @@ and overflows. The zone written in a time (`+02:00`) is handed back, so that the
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import duckdb
@@ -22,16 +22,18 @@ from graph.clean.zones import offset_minutes
 __all__ = ["TIME", "Times", "iso"]
 
 TIME = pa.timestamp("us", tz="UTC")
-_STRICT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+_STRICT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?)?$"
 _ZONED = r":\d{2}(?:\.\d+)?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)$"
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2101, 1, 1, tzinfo=UTC)
+_FARTHEST = timedelta(hours=16)
+"""No zone is as far from UTC."""
 _UNIX = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _DIGITS = re.compile(r"(\d{10})(\d{0,9})(\.\d*)?")
 
 
 def iso(text: str) -> str | None:
-    """Text in a rarer ISO 8601 form (basic, week date, comma, lower case), or a Unix time, in the common form."""
+    """Text in a rarer ISO 8601 form (basic, week date, comma, lower case, UTC in words), or a Unix time, in the common form."""
     digits = _DIGITS.fullmatch(text)
     if digits and (len(digits[1]) + len(digits[2])) in _UNIX:
         whole = int(digits[1] + digits[2])
@@ -39,13 +41,15 @@ def iso(text: str) -> str | None:
         seconds, rest = divmod(whole, scale)
         fraction = int(float(digits[3]) * 1e6) if digits[3] and len(digits[3]) > 1 and scale == 1 else rest * 10**6 // scale
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction, tzinfo=None).isoformat() + "Z"
-    text = re.sub(r"\s+(?=[+\-Zz])", "", text.strip().replace("−", "-"))
+    text = re.sub(r"\s+(?:UTC|GMT)$", "Z", text.strip(), flags=re.IGNORECASE)
+    text = re.sub(r"\s+(?=[+\-Zz])", "", text.replace("−", "-"))
     if not re.match(r"\d{4}-?[\dW]", text):
         return None
     try:
-        return datetime.fromisoformat(text.upper()).isoformat()
+        found = datetime.fromisoformat(text.upper())
     except (ValueError, OverflowError):
         return None
+    return found.isoformat() if abs(found.utcoffset() or timedelta()) < _FARTHEST else None
 
 
 class Parsed(NamedTuple):

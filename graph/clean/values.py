@@ -17,6 +17,7 @@ __all__ = ["bcp47", "categories", "currency", "json_values", "lists", "numbers",
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _TRUE = pa.array(["1", "true", "t", "yes", "y", "on", "1.0"])
 _FALSE = pa.array(["0", "false", "f", "no", "n", "off", "0.0"])
+_GRANTED = frozenset({*_TRUE.to_pylist(), "granted", "given"})
 # ISO 4217, active codes.
 _CODES = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
@@ -98,8 +99,19 @@ def categories(text: str) -> list[str] | None:
 
 
 def purposes(text: str) -> list[str] | None:
-    """Purposes of a consent, from JSON or separated by `|`, comma or space. "none" and "[]" are consent to nothing: empty."""
+    """Purposes of a consent, from JSON or separated by `|`, comma or space; of a JSON object the members that are true. "none",
+    "[]" and an object that cannot be read are consent to nothing: empty."""
+    if text.lstrip().startswith("{"):
+        return _granted(text)
     return _split(text, r"[|,;\s]") if text.strip() else None
+
+
+def _granted(text: str) -> list[str]:
+    try:
+        purposes: dict[str, object] = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [name for name, answer in purposes.items() if str(answer).strip().lower() in _GRANTED]
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -36,6 +36,7 @@ class ConsentLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._last = (0, 0, False)  # version of the database, newest number, whether it was read
 
     def append(self, records: Sequence[ConsentRecord], *, now: datetime) -> int:
         """Add records, all or none; gives the sequence number of the last. Raises InputError for a subject kind that is neither
@@ -65,9 +66,15 @@ class ConsentLog:
             return session.scalar(select(func.max(ConsentRow.seq))) or 0
 
     def last(self) -> int:
-        """Sequence number of the newest record; 0 when there is none. One index look-up: cheap enough for every request."""
-        with self._database.reading() as session:
-            return session.scalar(select(func.max(ConsentRow.seq))) or 0
+        """Sequence number of the newest record of any process; 0 when there is none. Cheap enough for every request: it is read
+        again only when somebody has committed something."""
+        version = self._database.version()  # before the reading: what is committed between the two is read twice, not missed
+        known, last, read = self._last
+        if not read or known != version:
+            with self._database.reading() as session:
+                last = session.scalar(select(func.max(ConsentRow.seq))) or 0
+            self._last = (version, last, True)
+        return last
 
     def since(self, seq: int) -> list[ConsentRecord]:
         """Records with a higher sequence number, in order."""

@@ -1,15 +1,19 @@
 """The connection to the control store: opens it, makes or checks its tables, and turns database failures into one-line errors.
 
 SQLite runs in WAL mode with foreign keys and a busy timeout; a transaction says at its start whether it writes, since SQLite
-cannot wait for a lock once a reading transaction turns into a writing one.
+cannot wait for a lock once a reading transaction turns into a writing one. What was read stays good as long as `version()` stays
+the same.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select, text
@@ -50,6 +54,9 @@ class Database:
             raise SettingsError("TESSERA_CONTROL_URL is no database URL; use sqlite:///… or postgresql+psycopg://…") from None
         except ModuleNotFoundError as error:
             raise MissingExtra("a control store on PostgreSQL", "postgres") from error
+        self._watching = Lock()
+        self._watch: sqlite3.Connection | None = None
+        self._unknown = count(-1, -1)
         self._prepare()
 
     @property
@@ -59,7 +66,25 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self._engine.dispose()
+
+    def version(self) -> int:
+        """A number that is another one after every commit, by whichever process: what was read after it was asked for is still
+        so while it stays the same. Takes some microseconds on SQLite (`PRAGMA data_version`). PostgreSQL has nothing like it: there
+        it is never the same twice, so that every question goes to the database."""
+        if self.dialect != "sqlite":
+            return next(self._unknown)
+        with self._watching:
+            try:
+                if self._watch is None:  # a connection that never writes: its own commits would not count
+                    self._watch = sqlite3.connect(self._file(), check_same_thread=False, isolation_level=None)
+                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error:
+                return next(self._unknown)  # the reading that follows says what is wrong
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

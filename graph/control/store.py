@@ -57,6 +57,7 @@ class Control:
 
     def close(self) -> None:
         """Close all connections. May be called twice."""
+        self.audit.close()
         self._database.close()
 
     def __enter__(self) -> Self:

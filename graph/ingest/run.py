@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,18 +26,12 @@ from graph.ingest.source import SEGMENT, SourceFile, check, digest, discover
 from graph.ingest.staging import Clean, Staged, Unit, stage, write_conflicts
 from graph.ingest.summary import IngestSummary, TableSummary
 from graph.lake import MANIFEST, DataFile, Lake, Part, writing_to
+from graph.progress import Progress, ignore_progress
 
-__all__ = ["Progress", "ingest"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) while long work goes on; here in bytes."""
+__all__ = ["ingest"]
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """A `Progress` that shows nothing."""
-
-
-def ingest(source: Path, lake: Lake, clean: Clean, progress: Progress = _silent) -> IngestSummary:
+def ingest(source: Path, lake: Lake, clean: Clean, progress: Progress = ignore_progress) -> IngestSummary:
     """Take a source into the lake. Raises InputError (nothing was changed) and HomeNotWritable.
 
     One process at a time may ingest into a lake: hold the home's writer lock.

@@ -122,6 +122,14 @@ class Consents:
         """True for each person who is in the home."""
         return self._locate(person_ids)[1]
 
+    def permits(self, person_id: str, purpose: Purpose) -> bool | None:
+        """Whether one person's data may be released for the purpose; None for a person who is not in the home."""
+        at = self._position.get(person_id)
+        if at is None:
+            return None
+        folded = self._current()
+        return bool((int(folded.permitted[at]) >> purpose) & 1) if folded.known[at] else self._legal_basis is not None
+
     def state(self, person_id: str, purpose: Purpose) -> ConsentState:
         """One person's state. A person who is not in the home is unknown."""
         folded = self._current()

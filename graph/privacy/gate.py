@@ -1,6 +1,7 @@
 """The gate: the one place that makes a `Released`. In: what somebody wants out, who, and for which use. Out: it, or why not.
 
-Every question is written to the audit log with its outcome before the answer is given. Consent comes first, sizes and
+Every question is written to the audit log with its outcome before the answer is given (those about one person in groups, a
+moment later). Consent comes first, sizes and
 differences are those of the people who are left.
 """
 
@@ -86,14 +87,17 @@ class Gate:
         self._write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
         return _release(OperatorTable(what, kept, withheld), ReleaseClass.OPERATOR_FILE)
 
-    def subject(self, person_id: str, payload: T, *, use: Use, caller: Caller) -> Released[T] | Denied:
-        """What is known of one person, where that person permits the use. `payload` is the caller's answer as it stands."""
+    def subject(self, person_id: str | None, payload: T, *, use: Use, caller: Caller) -> Released[T] | Denied:
+        """What is known of one person, where that person permits the use. `payload` is the caller's answer as it stands.
+
+        Ask for nobody (None) where nobody was found: absence is audited too, and takes as long as a refusal."""
         action = f"look up {use}"
-        if not self._consents.present([person_id])[0]:
-            return self._deny(caller, action, DenialReason.ABSENT, "no such person")
-        if not self._consents.allowed([person_id], purpose_of(use))[0]:
-            return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
-        self._write(caller, action, "released", rows=1)
+        permits = None if person_id is None else self._consents.permits(person_id, purpose_of(use))
+        if permits is None:
+            return self._deny(caller, action, DenialReason.ABSENT, "no such person", soon=True)
+        if not permits:
+            return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}", soon=True)
+        self._write(caller, action, "released", rows=1, soon=True)
         return _release(payload, ReleaseClass.SUBJECT_LOOKUP)
 
     def row_list(
@@ -218,8 +222,10 @@ class Gate:
             return Denied(DenialReason.TOO_SIMILAR, f"fewer than {least} people differ from an earlier export")
         return export
 
-    def _deny(self, caller: Caller, action: str, reason: DenialReason, message: str, subject: str | None = None) -> Denied:
-        self._write(caller, action, "denied", reason=reason, subject=subject)
+    def _deny(
+        self, caller: Caller, action: str, reason: DenialReason, message: str, subject: str | None = None, *, soon: bool = False
+    ) -> Denied:
+        self._write(caller, action, "denied", reason=reason, subject=subject, soon=soon)
         return Denied(reason, message)
 
     def _write(
@@ -231,6 +237,9 @@ class Gate:
         reason: str | None = None,
         subject: str | None = None,
         rows: int | None = None,
+        soon: bool = False,
     ) -> None:
         tenant = None if caller is OPERATOR else caller.tenant_id
-        self._control.audit.append(AuditEntry(self._clock(), caller.actor, action, outcome, tenant, reason, subject, rows))
+        entry = AuditEntry(self._clock(), caller.actor, action, outcome, tenant, reason, subject, rows)
+        audit = self._control.audit
+        (audit.append_soon if soon else audit.append)(entry)

@@ -7,13 +7,12 @@ telephone numbers, names, street addresses and IPs appear nowhere but as keyed h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import duckdb
 import pyarrow as pa
 
 from graph.audiences import Audiences
 from graph.interests import Interests
+from graph.progress import Progress, ignore_progress
 from graph.project.contents import CONTENT_ID, SAFE_URL, prepare_contents
 from graph.project.nodes import NODE_QUERIES
 from graph.project.relationships import relationship_query
@@ -51,10 +50,6 @@ SELECT content_id, title, url FROM (SELECT DISTINCT content_id FROM engaged) LEF
 _TEMPORARY = ("urls", "engaged", "engaged_contents")
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """Progress that shows nothing."""
-
-
 def snapshot(
     connection: duckdb.DuckDBPyConnection,
     resolution: Resolution,
@@ -63,7 +58,7 @@ def snapshot(
     key: bytes,
     interests: Interests | None = None,
     audiences: Audiences | None = None,
-    progress: Callable[[str, int, int], None] = _silent,
+    progress: Progress = ignore_progress,
 ) -> Snapshot:
     """Build the snapshot. `key` is the home's hashing key; `progress` is called with (what, done, total).
 

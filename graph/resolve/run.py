@@ -9,7 +9,6 @@ links -> guards -> evidence -> cluster -> lifecycle -> log, each in the file of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -17,6 +16,7 @@ import numpy as np
 
 from graph.errors import NothingResolved
 from graph.home import Home
+from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
 from graph.resolve import comparison, evidence, groups, guards, links
 from graph.resolve.assemble import assemble
@@ -29,7 +29,6 @@ from graph.resolve.versions import prune, read_version, write_version
 
 __all__ = ["ResolveSettings", "load", "resolve"]
 
-Progress = Callable[[str, int, int], None]
 
 _STEPS = 7
 
@@ -43,17 +42,13 @@ class ResolveSettings:
     rules: ClusterRules = field(default_factory=ClusterRules)
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """Progress that shows nothing."""
-
-
 def resolve(
     connection: duckdb.DuckDBPyConnection,
     home: Home,
     *,
     key: bytes,
     settings: ResolveSettings | None = None,
-    progress: Progress = _silent,
+    progress: Progress = ignore_progress,
 ) -> Resolution:
     """Resolve the lake behind `connection` and store the result in the home; its writer lock is the caller's.
 

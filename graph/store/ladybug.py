@@ -19,6 +19,7 @@ import psutil
 
 import cypher
 from graph.errors import ForeignGraph, HomeNotWritable, QueryError, StoreError, StoreUnavailable
+from graph.progress import Progress, ignore_progress
 from graph.schema import Label, Type
 from graph.snapshot import Delta, Snapshot
 from graph.store.conform import conform_delta, conform_snapshot
@@ -26,7 +27,7 @@ from graph.store.ladybug_files import Current, GraphFiles
 from graph.store.ladybug_values import from_ladybug, missing_parameters, to_ladybug
 from graph.store.ladybug_write import create_schema, write_delta, write_snapshot
 from graph.store.named import named_query
-from graph.store.protocol import Progress, Row, ignore_progress
+from graph.store.protocol import Row
 
 __all__ = ["LadybugStore"]
 

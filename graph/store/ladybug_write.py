@@ -12,9 +12,9 @@ import ladybug
 import pyarrow as pa
 
 import cypher
+from graph.progress import Progress, ignore_progress
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Edge, Property, Type
 from graph.snapshot import Delta, Snapshot
-from graph.store.protocol import Progress, ignore_progress
 
 __all__ = ["create_schema", "write_delta", "write_snapshot"]
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import cypher
 from graph.errors import ForeignGraph, StoreError
+from graph.progress import Progress, ignore_progress
 from graph.schema import NODES, Label, Type
 from graph.snapshot import Delta, Snapshot
 from graph.store.conform import conform_delta, conform_snapshot
@@ -18,7 +19,7 @@ from graph.store.named import named_query
 from graph.store.neo4j_connection import Neo4jConnection
 from graph.store.neo4j_delta import apply_delta
 from graph.store.neo4j_load import load
-from graph.store.protocol import Progress, Row, ignore_progress
+from graph.store.protocol import Row
 
 __all__ = ["Neo4jStore"]
 

@@ -21,12 +21,12 @@ import pyarrow.csv
 import cypher
 from graph.errors import ForeignGraph, HomeNotWritable, ServerError
 from graph.home import Home
+from graph.progress import Progress, ignore_progress
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Property
 from graph.snapshot import Snapshot
 from graph.store import server
 from graph.store.conform import conform_snapshot
 from graph.store.neo4j_connection import Neo4jConnection
-from graph.store.protocol import Progress, ignore_progress
 from graph.store.server import ServerStatus
 
 __all__ = ["ImportFiles", "finish_command", "import_arguments", "import_command", "import_into_local", "write_import_files"]

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 
 import cypher
 from graph.errors import StoreError
+from graph.progress import Progress
 from graph.schema import NODES, RELATIONSHIPS, Edge, Label
 from graph.snapshot import Snapshot
 from graph.store.neo4j_connection import Neo4jConnection
 from graph.store.neo4j_rows import encode
-from graph.store.protocol import Progress
 
 __all__ = ["load"]
 

@@ -3,23 +3,17 @@ rebuilt from them at any time; nothing reads a store to compute identity or inte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
+from graph.progress import Progress, ignore_progress
 from graph.snapshot import Delta, Snapshot
 
-__all__ = ["GraphStore", "Progress", "Row", "ignore_progress"]
+__all__ = ["GraphStore", "Row"]
 
 Row = dict[str, Any]
 """One result row: column name to value. Values are str, int, float, bool, None, aware UTC datetime, or lists and dicts of
 them; nodes and relationships of free Cypher come as dicts of their properties."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) while long work goes on."""
-
-
-def ignore_progress(what: str, done: int, total: int) -> None:
-    """A `Progress` that shows nothing."""
 
 
 class GraphStore(Protocol):

@@ -14,7 +14,7 @@ from pathlib import Path
 from graph.errors import HomeNotWritable
 from graph.files import replace_file
 
-__all__ = ["Batch", "waiting_ranges"]
+__all__ = ["Batch", "remove_unfinished", "waiting_ranges"]
 
 _NAME = re.compile(r"(?P<first>\d{20})-(?P<last>\d{20})-[0-9a-f]{12}\.segment\.jsonl")
 _LONGEST_TOPIC = 100  # a file name has at most 255 bytes, a topic's 249
@@ -66,3 +66,9 @@ def waiting_ranges(folder: Path, topic: str, partition: int) -> dict[int, int]:
     names = (file.name for file in folder.iterdir()) if folder.is_dir() else iter(())
     found = (_NAME.fullmatch(name, len(stem)) for name in names if name.startswith(stem))
     return {int(match["first"]): int(match["last"]) for match in found if match}
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process was writing; its messages are delivered again. The home's writer lock is the caller's."""
+    for file in folder.glob(".kafka-*.part"):
+        file.unlink(missing_ok=True)

@@ -131,7 +131,7 @@ class Connection:
             self._refused = StreamRefused(address, "wrong credentials", "correct TESSERA_KAFKA_PROPERTIES")
         elif error.fatal():
             self._refused = StreamRefused(address, f"shut out ({error.name()})", "let one worker at a time use this home's group")
-        elif code in (codes._TRANSPORT, codes._RESOLVE, codes._SSL):
+        elif code in (codes._TRANSPORT, codes._RESOLVE, codes._SSL) and "Local:" not in error.str():  # those only say the code
             self._reason = error.str().rsplit(": ", 1)[-1].split(" (")[0]
-        elif code == codes._ALL_BROKERS_DOWN and self._silent_since is None:
+        elif code in (codes._ALL_BROKERS_DOWN, codes._TIMED_OUT) and self._silent_since is None:
             self._silent_since = self._clock()

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from graph.stream.batches import Batch, waiting_ranges
+from graph.progress import Progress, ignore_progress
+from graph.stream.batches import Batch, remove_unfinished, waiting_ranges
 from graph.stream.connection import Connection
 from graph.stream.errors import StreamUnavailable
 from graph.stream.lines import line_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CallStream", "Taken"]
 
-Progress = Callable[[str, int, int], None]
 _POLL_SECONDS = 0.1
 _GOODBYE_SECONDS = 5.0
 
@@ -37,10 +37,6 @@ class Taken:
     messages: int = 0
     empty: int = 0
     files: int = 0
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Progress that shows nothing."""
 
 
 class CallStream:
@@ -62,6 +58,7 @@ class CallStream:
         self._ended: set[int] = set()
         self._connection = Connection(options, self._on_commit, clock)
         self._kafka, self._client = self._connection.kafka, self._connection.client
+        remove_unfinished(inbox)
         self._client.subscribe([options.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def __enter__(self) -> CallStream:
@@ -80,9 +77,9 @@ class CallStream:
     def run(self, stop: threading.Event) -> None:
         """Take messages until `stop` is set, then write and commit what was polled. Raises StreamUnavailable, StreamRefused,
         HomeNotWritable."""
-        self._take(stop.is_set, _silent)
+        self._take(stop.is_set, ignore_progress)
 
-    def take_waiting(self, progress: Progress = _silent) -> Taken:
+    def take_waiting(self, progress: Progress = ignore_progress) -> Taken:
         """Take what is in the topic now. Raises as `run`; what was written until then stays."""
         ranges: dict[int, tuple[int, int]] = {}
 
@@ -111,7 +108,7 @@ class CallStream:
             if message is not None:
                 self._add(message)
             if self._batches and self._clock() - self._oldest >= self._options.linger_seconds:
-                self._flush(list(self._batches))
+                self._flush([p for p, batch in self._batches.items() if self._cut(batch) is None])
                 progress(what, self.taken.messages, 0)
             self._commit()
             self._connection.mind()
@@ -144,6 +141,7 @@ class CallStream:
         if error is not None:
             if error.code() == self._kafka.KafkaError._PARTITION_EOF:
                 self._ended.add(partition)
+                self._cuts.pop(partition, None)  # what was cut there once is not all there any more, or has been passed
             else:
                 self._connection.note(error)
             return
@@ -158,9 +156,15 @@ class CallStream:
         self._positions[partition] = offset + 1
         self.taken.messages += 1
         self.taken.empty += line is None
+        cut = self._cut(batch)
         full = batch.messages >= self._options.batch_messages or batch.size >= self._options.batch_bytes
-        if full or offset == self._cuts.get(partition, {}).get(batch.first):
+        if full or (cut is not None and offset >= cut):
             self._flush([partition])
+
+    def _cut(self, batch: Batch) -> int | None:
+        """Last offset of a file that begins as this batch does: a batch that is delivered again ends there too, however long that
+        takes."""
+        return self._cuts.get(batch.partition, {}).get(batch.first)
 
     def _flush(self, partitions: Iterable[int]) -> None:
         """Write the batches of some partitions; only then are their offsets there to be committed."""

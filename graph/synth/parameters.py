@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
 from graph.errors import SettingsError
 
-__all__ = ["DEMO", "MILLION", "PRESETS", "Population", "Progress"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) while long work goes on."""
+__all__ = ["DEMO", "MILLION", "PRESETS", "Population"]
 
 
 @dataclass(frozen=True)

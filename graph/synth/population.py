@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.files import write_table
+from graph.progress import Progress, ignore_progress
 from graph.synth.accounts import Accounts, make_accounts
 from graph.synth.consents import consent_table
 from graph.synth.contents import make_contents
@@ -24,7 +25,7 @@ from graph.synth.draw import column, data, generator, hex_ids
 from graph.synth.events import make_events
 from graph.synth.labels import label_tables
 from graph.synth.networks import make_networks
-from graph.synth.parameters import DEMO, Population, Progress
+from graph.synth.parameters import DEMO, Population
 from graph.synth.people import People, make_people, true_tags
 from graph.synth.records import make_records
 from graph.synth.sessions import make_sessions, make_visits
@@ -58,11 +59,9 @@ class Truth:
         return {k: v for k, v in asdict(self).items() if not isinstance(v, Path)}
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """A `Progress` that shows nothing."""
-
-
-def generate(folder: Path, parameters: Population = DEMO, progress: Progress = _silent, *, format: Format = "parquet") -> Truth:
+def generate(
+    folder: Path, parameters: Population = DEMO, progress: Progress = ignore_progress, *, format: Format = "parquet"
+) -> Truth:
     """Draw a population and write it under `folder`. Raises HomeNotWritable, InputError for another format."""
     words, names = data("topics.json"), data("names.json")
     topics, places = words["topics"], names["places"]

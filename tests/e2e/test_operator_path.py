@@ -40,6 +40,17 @@ def referee(*arguments: str | Path) -> dict[str, Any]:
     return found
 
 
+def keys(table: pa.Table) -> list[tuple[str, str]]:
+    """(kind, id) of each row."""
+    return list(zip(table["kind"].to_pylist(), table["id"].to_pylist(), strict=True))
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with file.open() as content:
+        return list(csv.DictReader(content))
+
+
 def test_run_reports_every_stage(whole: Whole) -> None:
     assert set(whole.report) >= {"ingest", "identities", "interests", "graph"}
     counts, population = whole.report["graph"], whole.population
@@ -64,12 +75,15 @@ def test_run_again_changes_nothing(whole: Whole, tmp_path: Path) -> None:
     assert lake.snapshot_id() == state
 
 
-def test_every_device_and_account_is_exported_once(whole: Whole, files: Path) -> None:
-    identities = pq.read_table(files / "identities.parquet")
-    truth = pq.read_table(whole.population.truth / "identities.parquet")
+def test_every_device_and_account_is_exported_once_but_those_who_refuse_everything(whole: Whole, tmp_path: Path) -> None:
+    told = whole.tessera.json("export", "identities", "--out", tmp_path / "identities.parquet")
+    identities = pq.read_table(tmp_path / "identities.parquet")
     assert identities.column_names == ["kind", "id", "person_id", "confidence"]
-    keys = pc.binary_join_element_wise(identities["kind"], identities["id"], ":").to_pylist()
-    assert sorted(keys) == sorted(pc.binary_join_element_wise(truth["kind"], truth["id"], ":").to_pylist())
+    truth = pq.read_table(whole.population.truth / "identities.parquet")
+    known, exported = set(keys(truth)), keys(identities)
+    assert len(set(exported)) == len(exported) == told["rows"]
+    assert set(exported) <= known
+    assert told["rows"] + told["withheld"] == len(known)
     assert pc.min(identities["confidence"]).as_py() > 0
     assert pc.max(identities["confidence"]).as_py() <= 1
 
@@ -104,7 +118,7 @@ def test_recommendations_hold_nothing_already_seen(whole: Whole, files: Path) ->
     for row in events.to_pylist():
         if row["content_id"]:
             subject = ("account", row["account_id"]) if row["account_id"] else ("device", row["device_id"])
-            seen.add((person[subject], row["content_id"]))
+            seen.add((person.get(subject), row["content_id"]))
     suggested = set(zip(found["person_id"].to_pylist(), found["content_id"].to_pylist(), strict=True))
     assert len(seen) > 1000
     assert not seen & suggested
@@ -126,7 +140,7 @@ def test_a_lookalike_ranks_everybody_but_the_seeds(whole: Whole, files: Path, se
     everybody, best = tmp_path / "all.csv", tmp_path / "best.csv"
     whole.tessera("lookalike", "--seeds", seeds, "--size", "all", "--out", everybody)
     whole.tessera("lookalike", "--seeds", seeds, "--size", "25", "--out", best)
-    ranked, first = (list(csv.DictReader(file.open())) for file in (everybody, best))
+    ranked, first = rows(everybody), rows(best)
     assert [int(row["rank"]) for row in ranked] == list(range(1, len(ranked) + 1))
     scores = [float(row["score"]) for row in ranked]
     assert scores == sorted(scores, reverse=True)
@@ -146,32 +160,30 @@ def test_quality_is_measured(whole: Whole) -> None:
     identity = whole.tessera.json("evaluate", "identity", "--truth", truth / "identities.parquet")
     assert identity["pair_precision"] > 0.9
     assert identity["missing"] == 0
-    rows = whole.tessera.json("evaluate", "tags", "--truth", truth / "labels.parquet")
-    assert [row["scores"] for row in rows] == ["model", "popularity"]
-    assert rows[0]["map"] > rows[1]["map"]
-    assert rows[0]["map_low"] <= rows[0]["map"] <= rows[0]["map_high"]
+    model, popularity = whole.tessera.json("evaluate", "tags", "--truth", truth / "labels.parquet")
+    assert (model["scores"], popularity["scores"]) == ("model", "popularity")
+    assert model["map"] > popularity["map"]
+    assert model["map_low"] <= model["map"] <= model["map_high"]
 
 
-def test_the_referee_accepts_every_file(whole: Whole, files: Path) -> None:
+def test_the_referee_accepts_every_file(whole: Whole, files: Path, tmp_path: Path) -> None:
     truth, identities = whole.population.truth, files / "identities.parquet"
-    scored = referee("identity", "--predicted", identities, "--truth", truth / "identities.parquet")
-    own = whole.tessera.json("evaluate", "identity", "--truth", truth / "identities.parquet")
+    exported = set(keys(pq.read_table(identities)))
+    everybody = pq.read_table(truth / "identities.parquet")
+    judged = tmp_path / "judged.parquet"
+    pq.write_table(everybody.filter(pa.array([key in exported for key in keys(everybody)])), judged)
+    scored = referee("identity", "--predicted", identities, "--truth", judged)
+    own = whole.tessera.json("evaluate", "identity", "--truth", judged)
     assert abs(scored["pair_f1"] - own["pair_f1"]) < 1e-4
     tags = referee("tags", "--predicted", files / "tags.parquet", "--identities", identities, "--truth", truth / "labels.parquet")
     assert tags["persons"] > 0
-    referee(
-        "recommend",
-        "--predicted",
-        files / "recommendations.parquet",
-        "--identities",
-        identities,
-        "--seen",
-        whole.population.source / "events.parquet",
-        "--truth",
-        whole.population.source / "events.parquet",
-        "--k",
-        "7",
-    )
+    events = pq.read_table(whole.population.source / "events.parquet").filter(pc.is_valid(pc.field("account_id")))
+    first, last = events.slice(0, len(events) // 2), events.slice(len(events) // 2)
+    for name, half in (("seen", first), ("hidden", last)):
+        pq.write_table(half, tmp_path / f"{name}.parquet")
+    offers = ("--predicted", files / "recommendations.parquet", "--identities", identities)
+    judged = referee("recommend", *offers, "--seen", tmp_path / "seen.parquet", "--truth", tmp_path / "hidden.parquet")
+    assert judged["seen_offered"] == 0
 
 
 def test_explanations(whole: Whole, files: Path) -> None:

@@ -44,7 +44,7 @@ def broker(kafka: Broker) -> Broker:
 
 
 def call(n: int, **more: Any) -> bytes:
-    at = f"2026-03-{n % 28 + 1:02d}T12:00:00Z"
+    at = f"2026-03-{n // 24 + 1:02d}T{n % 24:02d}:00:00Z"
     common = {"anonymousId": f"d{n % 40}", "messageId": f"m{n}", "timestamp": at} | more
     if n % 5 == 0:
         return json.dumps(
@@ -173,6 +173,7 @@ def test_killed_at_any_moment_the_lake_ends_the_same(broker: Broker, tmp_path: P
         stream.take_waiting()
     assert stream.taken.messages < len(messages), "what was committed is not delivered again"
     found = files(tmp_path / "killed")
+    assert not list(folder.glob(".*")), "what was half written is gone"
     assert set(written) <= set(found), "what is delivered again is cut as before, into the same files"
     lines = [line for file in found for line in file.read_bytes().splitlines()]
     assert sorted(lines) == sorted(messages), "no message twice, none missing"
@@ -193,7 +194,7 @@ def test_what_is_no_call_is_quarantined_or_counted(broker: Broker, tmp_path: Pat
     take(tmp_path / "home", stream)
     assert (stream.taken.messages, stream.taken.empty, stream.taken.files) == (13, 3, 1)
     with opened(tmp_path / "home").connection() as connection:
-        events = dict(connection.sql("SELECT event_id, at IS NOT NULL FROM events").fetchall())
+        events = dict(connection.sql('SELECT event_id, "at" IS NOT NULL FROM events').fetchall())
         raw = [row[0] for row in connection.sql("SELECT raw FROM quarantine").fetchall()]
     assert {"pretty", "large", "m2"} <= set(events)
     assert len(events) == 5, "what was sent twice without id and time happened twice"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graph.errors import ServerError
-from graph.store.protocol import ignore_progress
+from graph.progress import ignore_progress
 from graph.store.server.configuration import Ports, configured_ports, password
 from graph.store.server.docker import IMAGE, DockerRunner, engine
 

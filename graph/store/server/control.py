@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from graph.errors import HomeNotWritable, ServerError
 from graph.home import Home
-from graph.store.protocol import Progress, ignore_progress
+from graph.progress import Progress, ignore_progress
 from graph.store.server.configuration import HOST, USER, Ports, configured_ports, password
 from graph.store.server.install import VERSION
 from graph.store.server.offline import discard_unfinished, import_offline, unfinished

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from graph.errors import ServerError
 from graph.files import replace_file
-from graph.store.protocol import Progress
+from graph.progress import Progress
 from graph.store.server.configuration import HOST, PAGE_CACHE, USER, Ports, configure, password
 from graph.store.server.install import VERSION
 

@@ -17,7 +17,7 @@ import platformdirs
 from filelock import FileLock
 
 from graph.errors import ServerError
-from graph.store.protocol import Progress, ignore_progress
+from graph.progress import Progress, ignore_progress
 from graph.store.server.java import find_maven
 
 __all__ = ["VERSION", "default_cache", "install"]

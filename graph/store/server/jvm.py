@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graph.errors import ServerError
 from graph.files import replace_file
-from graph.store.protocol import Progress, ignore_progress
+from graph.progress import Progress, ignore_progress
 from graph.store.server.configuration import Ports, configure, password
 from graph.store.server.install import install
 from graph.store.server.java import MADE_FOR, Java, find_java

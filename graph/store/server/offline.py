@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from graph.files import replace_file
-from graph.store.protocol import Progress
+from graph.progress import Progress
 from graph.store.server.runner import Runner
 
 __all__ = ["discard_unfinished", "import_offline", "unfinished"]

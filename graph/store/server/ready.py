@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.errors import MissingExtra, ServerError
-from graph.store.protocol import Progress
+from graph.progress import Progress
 from graph.store.server.configuration import HOST, USER, Ports, password
 from graph.store.server.runner import Runner
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from graph.home import Home
-from graph.store.protocol import Progress
+from graph.progress import Progress
 from graph.store.server.configuration import Ports
 from graph.store.server.docker import DockerRunner, engine
 from graph.store.server.jvm import JavaRunner
