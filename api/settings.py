@@ -54,7 +54,9 @@ class Settings(BaseSettings):
         None, description="file of librdkafka client properties (TLS, SASL), `name = value` lines; may hold secrets"
     )
     memory_limit: str | None = Field(
-        None, description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's"
+        None,
+        pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$",
+        description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's",
     )
     text_model: str = Field(
         "auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name"

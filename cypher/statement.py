@@ -7,7 +7,8 @@
     // slot: NAME: what the caller fills in from graph.schema (a label, a type, a list of properties), written <<NAME>>
 
 A parameter without default must be given. TYPE is one of `string integer number boolean time strings rows`; KIND says whom a
-column is about (`person device account people`, the last a count of people), and is left out where it is about nobody.
+column is about (`person device account`; `people`, a count of people or of what they did; `ratio`, a quotient of such counts;
+`tag`), and is left out where it is about nobody.
 Other comments explain the statement.
 """
 
@@ -22,13 +23,13 @@ __all__ = ["Column", "Kind", "Mode", "Parameter", "ParameterType", "Statement", 
 
 Mode = Literal["read", "write"]
 ParameterType = Literal["string", "integer", "number", "boolean", "time", "strings", "rows"]
-Kind = Literal["person", "device", "account", "people", "plain"]
+Kind = Literal["person", "device", "account", "people", "ratio", "tag", "plain"]
 
 _HEADER = re.compile(r"^// (summary|mode|parameter|column|slot): (.+)$")
 _PARAMETER = re.compile(
     r"^(\w+) (string|integer|number|boolean|time|strings|rows)(?: = (\S+))?(?: (-?[\d.]+?)\.\.(-?[\d.]+))?: (.+)$"
 )
-_COLUMN = re.compile(r"^(\w+)(?: (person|device|account|people))?: (.+)$")
+_COLUMN = re.compile(r"^(\w+)(?: (person|device|account|people|ratio|tag))?: (.+)$")
 _SLOT = re.compile(r"<<(\w+)>>")
 
 

@@ -73,11 +73,11 @@ class IdentityIndex:
         row = self._row(kind, member_id)
         return None if row is None else self._columns["person_id"][row].as_py()
 
-    def person(self, person_id: str) -> Person | None:
-        """The person with all members, or None."""
+    def person(self, person_id: str) -> Person:
+        """The person with all members. Raises KeyError for one who is not there."""
         at = _lower_bound(lambda i: self._person_ids[i].as_py(), len(self._person_ids), person_id)
         if at == len(self._person_ids) or self._person_ids[at].as_py() != person_id:
-            return None
+            raise KeyError("no such person")
         column = self._columns["person_id"]
         first = _lower_bound(lambda i: column[int(self._by_person[i])].as_py(), len(self._by_person), person_id)
         rows = []

@@ -69,7 +69,7 @@ class Surround:
 
     async def _within_limit(self, scope: Scope, headers: Headers, receive: Receive, send: Send, request_id: str) -> None:
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._max_body_bytes:
+        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body_bytes:
             await problem_response(TOO_LARGE, request_id)(scope, receive, send)
             return
         taken = 0

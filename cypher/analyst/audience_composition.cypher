@@ -3,12 +3,12 @@
 // parameter: audience_id string: the audience
 // parameter: minimum_probability number = 0.5 0..1: count only interests at least this probable
 // parameter: limit integer = 100 1..10000: rows at most
-// column: tag_id: a tag
-// column: name: its name
+// column: tag_id tag: a tag
+// column: name tag: its name
 // column: members people: members interested in it
-// column: share: part of the members
-// column: share_of_everybody: part of all people
-// column: lift: share divided by share of everybody
+// column: share ratio: part of the members
+// column: share_of_everybody ratio: part of all people
+// column: lift ratio: share divided by share of everybody
 MATCH (a:Audience {audience_id: $audience_id})<-[:MEMBER_OF]-(m:Person)
 WITH count(m) AS audience_size
 MATCH (p:Person)

@@ -1,14 +1,14 @@
 // summary: How much there is, and how new the newest of it is.
 // mode: read
-// column: devices: devices
+// column: devices people: devices
 // column: latest_device: when one was last seen
-// column: accounts: accounts
+// column: accounts people: accounts
 // column: latest_account: when one was last made
-// column: sign_ins: pairs of device and account that signed in
+// column: sign_ins people: pairs of device and account that signed in
 // column: latest_sign_in: when one last did
-// column: engagements: engagements, by subject, content, type and day
+// column: engagements people: engagements, by subject, content, type and day
 // column: latest_engagement: the newest
-// column: interests: interests
+// column: interests people: interests
 // column: latest_interests: as of when
 MATCH (d:Device) WITH count(d) AS devices, max(d.last_seen) AS latest_device
 OPTIONAL MATCH (a:Account) WITH devices, latest_device, count(a) AS accounts, max(a.created_at) AS latest_account

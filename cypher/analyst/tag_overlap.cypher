@@ -3,10 +3,10 @@
 // parameter: tag_id string: the tag
 // parameter: minimum_probability number = 0.5 0..1: count only interests at least this probable
 // parameter: limit integer = 100 1..10000: rows at most
-// column: tag_id: another tag
-// column: name: its name
+// column: tag_id tag: another tag
+// column: name tag: its name
 // column: people people: people interested in both
-// column: share: part of the tag's people who are interested in the other one too
+// column: share ratio: part of the tag's people who are interested in the other one too
 MATCH (p:Person)-[i:INTERESTED_IN]->(:Tag {tag_id: $tag_id}) WHERE i.probability >= $minimum_probability
 WITH count(p) AS total
 MATCH (u:Tag)<-[j:INTERESTED_IN]-(q:Person)-[k:INTERESTED_IN]->(t:Tag {tag_id: $tag_id})

@@ -5,7 +5,7 @@
 // column: content_id: a content
 // column: title: its title
 // column: score: how much it is about the tag
-// column: engagements: how often anybody engaged with it
+// column: engagements people: how often anybody engaged with it
 // column: last_at: when anybody last did
 MATCH (c:Content)-[a:ABOUT]->(t:Tag {tag_id: $tag_id})
 OPTIONAL MATCH (m)-[e:ENGAGED]->(c)

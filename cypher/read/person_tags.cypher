@@ -3,8 +3,8 @@
 // parameter: person_id string: the person
 // parameter: minimum_probability number = 0 0..1: leave out what is less probable
 // parameter: limit integer = 100 1..10000: rows at most
-// column: tag_id: the tag
-// column: name: its name
+// column: tag_id tag: the tag
+// column: name tag: its name
 // column: taxonomy: where it comes from
 // column: sensitive: whether it is a sensitive one
 // column: probability: calibrated probability of the interest

@@ -3,8 +3,8 @@
 // parameter: minimum_probability number = 0.5 0..1: count only interests at least this probable
 // parameter: after string = "": the last tag of the page before
 // parameter: limit integer = 100 1..10000: rows at most
-// column: tag_id: the tag
-// column: name: its name
+// column: tag_id tag: the tag
+// column: name tag: its name
 // column: taxonomy: where it comes from
 // column: sensitive: whether it is a sensitive one
 // column: people people: people interested in it

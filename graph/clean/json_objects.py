@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph.clean.text import as_text, json_text
+from graph.clean.text import as_text
+from graph.json_text import json_text
 
 __all__ = ["json_objects"]
 

@@ -9,15 +9,14 @@ called "None".
 
 from __future__ import annotations
 
-import json
-import math
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["MAX_ID_BYTES", "NULL_LIKE", "as_text", "free_text", "ids", "json_text", "tags", "words"]
+from graph.json_text import json_text, python_values
+
+__all__ = ["MAX_ID_BYTES", "NULL_LIKE", "as_text", "free_text", "ids", "tags", "words"]
 
 MAX_ID_BYTES = 1024
 _NULLS = (
@@ -49,7 +48,7 @@ def as_text(values: pa.Array) -> pa.Array:
     if pa.types.is_decimal(type_) and type_.scale != 0:
         return pa.array([None if v is None else _shortest(v) for v in values.to_pylist()], pa.string())
     if pa.types.is_nested(type_):
-        return pa.array([None if v is None else json_text(v) for v in values.to_pylist(maps_as_pydicts="lossy")], pa.string())
+        return pa.array([None if v is None else json_text(v) for v in python_values(values)], pa.string())
     return values.cast(pa.string())
 
 
@@ -77,23 +76,6 @@ def _shortest(value: Decimal) -> str:
     """All digits that say something, without an exponent."""
     text = format(value, "f")
     return text.rstrip("0").removesuffix(".") if "." in text else text
-
-
-def json_text(value: Any) -> str:
-    """Compact JSON of a Python value; what JSON does not know is written as text."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value
 
 
 def ids(values: pa.Array) -> pa.Array:

@@ -1,6 +1,6 @@
 """The control store: tenants, API keys, audiences, consent log, exports, audit."""
 
-from graph.control.audiences import Audience, AudienceKind, Audiences
+from graph.control.audiences import AUDIENCE_PREFIX, Audience, AudienceKind, Audiences
 from graph.control.audit import AuditEntry, AuditLog
 from graph.control.consents import ConsentLog, ConsentRecord
 from graph.control.engine import ControlUnavailable
@@ -10,6 +10,7 @@ from graph.control.store import Control, sqlite_url
 from graph.control.tenants import Tenant, Tenants
 
 __all__ = [
+    "AUDIENCE_PREFIX",
     "ApiKey",
     "ApiKeys",
     "Audience",

@@ -24,10 +24,13 @@ from graph.control.engine import Database
 from graph.control.models import AudienceChunkRow, AudienceRow
 from graph.errors import InputError
 
-__all__ = ["MEMBERS", "Audience", "AudienceKind", "Audiences"]
+__all__ = ["AUDIENCE_PREFIX", "MEMBERS", "Audience", "AudienceKind", "Audiences"]
 
 MEMBERS = pa.schema([("person_id", pa.string()), ("rank", pa.int64()), ("score", pa.float64())])
 """What `members` gives: rank counts from 1."""
+
+AUDIENCE_PREFIX = "aud-"
+"""How every audience's id begins."""
 
 _CHUNK = 50_000
 
@@ -65,7 +68,7 @@ class Audiences:
         names as strings are found in it by the privacy gate, wherever they stand."""
         with self._database.writing() as session:
             row = AudienceRow(
-                audience_id=f"aud-{secrets.token_hex(8)}",
+                audience_id=f"{AUDIENCE_PREFIX}{secrets.token_hex(8)}",
                 tenant_id=tenant_id,
                 name=name,
                 kind=AudienceKind(kind).value,

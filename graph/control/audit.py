@@ -19,8 +19,9 @@ from graph.errors import TesseraError
 
 __all__ = ["GROUP_SECONDS", "AuditEntry", "AuditLog"]
 
-GROUP_SECONDS = 0.1
-"""Threat: a line that was not written when the process was killed. Unit: seconds a line of a look-up may wait. Default 0.1."""
+GROUP_SECONDS = 0.25
+"""Threat: a line that was not written when the process was killed. Unit: seconds a line of a look-up may wait. Default 0.25;
+every group is a commit, after which caches of this store are read again."""
 _MOST_WAITING = 10_000
 """Lines in memory, about 500 bytes each; more are committed by those who add them."""
 
@@ -54,11 +55,12 @@ class AuditLog:
 
     def append(self, entry: AuditEntry) -> None:
         """Add one line. It survives the end of the process; of the last second before a power failure lines may be lost."""
+        self.flush()  # lines stay in their order
         self._commit([entry])
 
     def append_soon(self, entry: AuditEntry) -> None:
-        """Add one line with the next group, after `GROUP_SECONDS` or so: `kill -9` may lose what waits. As long as a group cannot
-        be written, or too many lines wait, the line is committed at once, so that nothing goes on unaudited. Raises as `append`."""
+        """Add one line with the next group, after `GROUP_SECONDS` or so: `kill -9` may lose what waits. As long as a group
+        cannot be written, or too many lines wait, the line is committed at once, so that nothing goes on unaudited."""
         with self._lock:
             if not self._failing and len(self._waiting) < _MOST_WAITING and not self._closing.is_set():
                 self._waiting.append(entry)

@@ -74,8 +74,8 @@ class Database:
 
     def version(self) -> int:
         """A number that is another one after every commit, by whichever process: what was read after it was asked for is still
-        so while it stays the same. Takes some microseconds on SQLite (`PRAGMA data_version`). PostgreSQL has nothing like it: there
-        it is never the same twice, so that every question goes to the database."""
+        so while it stays the same. Takes some microseconds on SQLite (`PRAGMA data_version`). PostgreSQL has nothing like it:
+        there it is never the same twice, so that every question goes to the database."""
         if self.dialect != "sqlite":
             return next(self._unknown)
         with self._watching:

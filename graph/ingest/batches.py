@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
 from graph.tables import LINEAGE, TABLES
 
-__all__ = ["Advance", "NotWellFormed", "RawBatch", "Reader", "Rejected", "column_names", "json_text"]
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+__all__ = ["Advance", "NotWellFormed", "RawBatch", "Reader", "Rejected", "column_names"]
 
 Advance = Callable[[int], None]
 """Told how many bytes of the file have been read since the last call."""
@@ -66,10 +61,3 @@ def column_names(table: str, header: list[str]) -> list[str]:
             name += "_again"
         names.append(name)
     return names
-
-
-def json_text(value: Any) -> str:
-    """Compact JSON; numbers that are none and types that JSON has not become text."""
-    if isinstance(value, dict):
-        value = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in value.items()}
-    return _ENCODER.encode(value)

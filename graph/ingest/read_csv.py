@@ -24,8 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from graph.ingest.batches import Advance, NotWellFormed, RawBatch, Reader, Rejected, column_names, json_text
+from graph.ingest.batches import Advance, NotWellFormed, RawBatch, Reader, Rejected, column_names
 from graph.ingest.source import SourceFile, csv_header, reading
+from graph.json_text import json_text
 from graph.tables import TABLES
 
 __all__ = ["MAX_RECORD", "csv_readers"]
@@ -45,8 +46,12 @@ def csv_readers(file: SourceFile) -> list[Reader]:
 
 
 def _names(file: SourceFile) -> list[str]:
+    return column_names(file.table, csv_header(_start(file)))
+
+
+def _start(file: SourceFile) -> bytes:
     with file.open() as content:
-        return column_names(file.table, csv_header(content.read(1 << 20)))
+        return content.read(1 << 20)
 
 
 def _malformed(found: int, expected: int) -> str:
@@ -87,6 +92,8 @@ class _Utf8(io.RawIOBase):
 def _fast(file: SourceFile, block_size: int, advance: Advance) -> Iterator[RawBatch]:
     """Arrow's reader; single-threaded, since only then it numbers the rows that it refuses."""
     with reading(file.path):
+        if _start(file).removeprefix(codecs.BOM_UTF8).startswith((b"\n", b"\r")):
+            raise NotWellFormed  # Arrow would take a blank line for the header
         names = _names(file)
         refused: list[tuple[int, str, str]] = []
         torn = False

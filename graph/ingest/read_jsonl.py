@@ -11,8 +11,9 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from graph.ingest.batches import Advance, RawBatch, Rejected, json_text
+from graph.ingest.batches import Advance, RawBatch, Rejected
 from graph.ingest.source import SourceFile, reading
+from graph.json_text import json_text
 from graph.tables import TABLES
 
 __all__ = ["MAX_LINE", "Line", "blocks", "read_jsonl", "text_column", "text_of"]

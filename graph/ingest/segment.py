@@ -8,6 +8,8 @@ identify   the account's columns from its traits, other traits kept; with both i
 track      an event of the call's name; page and screen are `page_view` and `screen_view`
 alias      a relation `alias` between `previousId` (of unknown kind, which resolution decides) and the account
 group      a relation `group` between the account, else the device, and the group
+A `context.gpc` of true (the collector keeps the header Sec-GPC there) is an objection: a consents row for the device, and one for
+the account, that refuses everything from the time of the call on.
 The time is `timestamp`, else `originalTimestamp`, else `sentAt`. A call without `messageId` gets an id from its content, so that
 delivering it again is the same event.
 """
@@ -21,8 +23,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from graph.ingest.batches import Rejected, json_text
+from graph.ingest.batches import Rejected
 from graph.ingest.read_jsonl import text_column, text_of
+from graph.json_text import json_text
 from graph.tables import TABLES
 
 __all__ = ["MERGED", "tables"]
@@ -81,6 +84,11 @@ def _map(call: Mapping[str, Any], number: int, found: dict[str, list[Row]], devi
         return "call has neither anonymousId nor userId"
     at = next((call[c] for c in ("timestamp", "originalTimestamp", "sentAt") if call.get(c)), None)
     base: Row = {"_row": number, "_as_of": at}
+    if context.get("gpc") is True:
+        for subject_kind, subject_id in (("device", device), ("account", account)):
+            if subject_id:
+                refusal = {"subject_kind": subject_kind, "subject_id": subject_id, "gpc": True, "at": at}
+                found.setdefault("consents", []).append({**base, **refusal})
     traits = _mapping(call, "traits")
     if kind == "alias":
         if not account or not call.get("previousId"):

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from graph.database import connect
-from graph.ingest.batches import json_text
+from graph.json_text import json_text
 from graph.lake import DataFile, latest, scan
 from graph.tables import TABLES, lake_schema
 

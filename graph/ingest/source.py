@@ -31,6 +31,7 @@ SEGMENT = "segment"
 """Stands for a table in file names: tracking calls, which map onto several tables."""
 _SUFFIXES = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 _MAX_HEADER = 1 << 20
+_NO_TEXT = {b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file"}
 # A file taken by another version of the mapping from files to rows is another file.
 _READING_VERSION = "1"
 
@@ -110,8 +111,12 @@ def check(file: SourceFile) -> None:
             return
         with file.open() as content:
             start = content.read(_MAX_HEADER)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UnreadableFile(file.path, "it is UTF-16; save it as UTF-8")
+    for magic, what in _NO_TEXT.items():
+        if start.startswith(magic):
+            raise UnreadableFile(file.path, f"it is {what}, not what its suffix says")
+    utf_16 = start[:2] in (b"\xff\xfe", b"\xfe\xff") or (".csv" in file.suffix and b"\0" in start.partition(b"\n")[0])
+    if utf_16:
+        raise UnreadableFile(file.path, "it is UTF-16 or no text at all; save it as UTF-8")
     if ".csv" in file.suffix:
         _check_header(file, csv_header(start), "CSV file (columns separated by commas, names in the first row)")
 

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from graph.ingest.batches import Advance, NotWellFormed, RawBatch, Reader, Rejected, json_text
+from graph.ingest.batches import Advance, NotWellFormed, RawBatch, Reader, Rejected
+from graph.json_text import json_text, python_values
 from graph.tables import QUARANTINE, TABLES, lake_schema
 
 __all__ = ["Clean", "Staged", "Unit", "stage", "write_conflicts"]
@@ -73,9 +74,10 @@ def _take(batch: RawBatch, clean: Clean, writers: _Writers) -> None:
     writers.staged.read[batch.table] += rows.num_rows
     bad = pc.is_valid(why)
     if why.null_count < len(why):
-        raw = batch.columns.filter(bad).to_pylist()
+        refused = batch.columns.filter(bad)
+        raw = zip(*(python_values(column) for column in refused.columns), strict=True)
         for number, reason, row in zip(batch.numbers.filter(bad).to_pylist(), why.filter(bad).to_pylist(), raw, strict=True):
-            text = json_text({k: v for k, v in row.items() if v is not None})
+            text = json_text({k: v for k, v in zip(refused.schema.names, row, strict=True) if v is not None})
             writers.reject(Rejected(batch.table, number, reason, text), read=0)
         rows, numbers = rows.filter(pc.invert(bad)), batch.numbers.filter(pc.invert(bad))
     else:

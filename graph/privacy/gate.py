@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from graph.control import AuditEntry, Control, Export, ExportRequest
+from graph.control import AUDIENCE_PREFIX, Audience, AuditEntry, Control, Export, ExportRequest
 from graph.privacy.anonymity import anonymous, person_graph
 from graph.privacy.classes import class_graph
 from graph.privacy.consent import Consents, PersonIds
 from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, QueryRows, Subgraph, SubgraphLevel
 from graph.privacy.pseudonyms import member_hashes, pseudonyms
 from graph.privacy.purposes import Use, purpose_of
-from graph.privacy.query_rows import Column, people_named, shown
+from graph.privacy.query_rows import Column, people_named, shown, without_tags
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released, _release
 from graph.privacy.sensitive import is_sensitive
 from graph.privacy.settings import GateSettings
@@ -87,10 +87,10 @@ class Gate:
         self._write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
         return _release(OperatorTable(what, kept, withheld), ReleaseClass.OPERATOR_FILE)
 
-    def subject(self, person_id: str | None, payload: T, *, use: Use, caller: Caller) -> Released[T] | Denied:
-        """What is known of one person, where that person permits the use. `payload` is the caller's answer as it stands.
-
-        Ask for nobody (None) where nobody was found: absence is audited too, and takes as long as a refusal."""
+    def subject(self, person_id: str | None, make: Callable[[], T], *, use: Use, caller: Caller) -> Released[T] | Denied:
+        """What is known of one person, where that person permits the use. `make` gives the answer; it is not
+        asked before the person is known to permit it. Ask for nobody (None) where nobody was found: absence is audited too, and
+        takes as long as a refusal."""
         action = f"look up {use}"
         permits = None if person_id is None else self._consents.permits(person_id, purpose_of(use))
         if permits is None:
@@ -98,7 +98,7 @@ class Gate:
         if not permits:
             return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}", soon=True)
         self._write(caller, action, "released", rows=1, soon=True)
-        return _release(payload, ReleaseClass.SUBJECT_LOOKUP)
+        return _release(make(), ReleaseClass.SUBJECT_LOOKUP)
 
     def row_list(
         self,
@@ -114,11 +114,8 @@ class Gate:
     ) -> Released[AudienceRows] | Denied:
         """An audience as pseudonyms: whole for a file, or a page of it. Rules are those of the whole list in both cases."""
         action = "export audience" if file else "list audience"
-        audience = self._control.audiences.get(audience_id, caller.tenant_id)
-        if audience is None:
-            return self._deny(caller, action, DenialReason.ABSENT, "no such audience of this tenant")
-        if is_sensitive(audience, self._sensitive, self._control.audiences):
-            return self._deny(caller, action, DenialReason.SENSITIVE, "it is made from a sensitive tag", audience_id)
+        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            return refused
         people = self._releasable(person_ids, use)
         least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
         if len(people) < least:
@@ -160,10 +157,12 @@ class Gate:
     ) -> Released[Subgraph] | Denied:
         """The piece of the identity graph around these people, without anything that names one of them.
 
-        `name` says which piece it is (an audience's id, `everybody`), never a person. An equal piece asked for again comes with
-        the same pseudonyms; any other has its own.
+        `name` says which piece it is: the audience's id, whose rules hold then, or `everybody`; never a person. An equal piece
+        asked for again comes with the same pseudonyms; any other has its own.
         """
         action = f"export subgraph by {level}"
+        if name.startswith(AUDIENCE_PREFIX) and (refused := self._refuse_audience(name, caller, action)) is not None:
+            return refused
         people = self._releasable(person_ids, use)
         by_class = level is SubgraphLevel.CLASS
         least = self._settings.minimum_rows if by_class else self._settings.minimum_file_rows
@@ -182,13 +181,33 @@ class Gate:
             return _release(class_graph(told, k=self._settings.k, step=self._settings.count_step), ReleaseClass.AGGREGATE)
         return _release(person_graph(rows, export.pseudonym_key, self._settings.k), ReleaseClass.ROW_LIST)
 
+    def audience_sizes(self, audiences: Sequence[Audience], *, caller: Caller) -> Released[Aggregate]:
+        """Sizes of the tenant's audiences, by id, as `aggregate` tells them; None for another's, or one about a sensitive tag."""
+        told = {a.audience_id: 0 if self._reason_against(a, caller) else a.size for a in audiences}
+        return self.aggregate(told, caller=caller)
+
     def query(
-        self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column], *, name: str, caller: Caller, use: Use
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, Column],
+        *,
+        name: str,
+        caller: Caller,
+        use: Use,
+        asked: Sequence[tuple[Column, str]] = (),
     ) -> Released[QueryRows] | Denied:
         """Rows of a named query: about one person who permits the use, or about nobody. Rows that name several people are a
-        list: they leave as an audience or not at all. `columns` says what each column holds; others are dropped."""
+        list: they leave as an audience or not at all. `columns` says what each column holds; others are dropped, and so are
+        rows about sensitive tags. `asked` is what the question names: a person counts as named by every row, also by none."""
         action = f"query {name}"
+        for kind, value in asked:
+            if kind is Column.TAG and value in self._sensitive:
+                return self._deny(caller, action, DenialReason.SENSITIVE, "it asks for a sensitive tag")
+            if kind is Column.AUDIENCE and (refused := self._refuse_audience(value, caller, action)) is not None:
+                return refused
+        rows = without_tags(rows, columns, self._sensitive)
         named = people_named(rows, columns, self._consents)
+        named |= {person for kind, value in asked for person in people_named([{"": value}], {"": kind}, self._consents)}
         if len(named) > 1:
             return self._deny(caller, action, DenialReason.SEVERAL_PEOPLE, "its rows name several people")
         for person in named:
@@ -196,9 +215,23 @@ class Gate:
                 return self._deny(caller, action, DenialReason.ABSENT, "no such person")
             if not self._consents.allowed([person], purpose_of(use))[0]:
                 return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
-        kept = shown(rows, columns, self._settings.minimum_count, self._settings.count_step)
+        kept = shown(rows, columns, self._settings.minimum_count, self._settings.count_step, named=bool(named))
         self._write(caller, action, "released", rows=len(kept))
         return _release(QueryRows(name, kept), ReleaseClass.SUBJECT_LOOKUP if named else ReleaseClass.AGGREGATE)
+
+    def _refuse_audience(self, audience_id: str, caller: Caller, action: str) -> Denied | None:
+        """What speaks against telling of an audience's people, whatever is told of them; None for nothing."""
+        audience = self._control.audiences.get(audience_id, caller.tenant_id)
+        if audience is None:
+            return self._deny(caller, action, DenialReason.ABSENT, "no such audience of this tenant")
+        if self._reason_against(audience, caller) is not None:
+            return self._deny(caller, action, DenialReason.SENSITIVE, "it is made from a sensitive tag", audience_id)
+        return None
+
+    def _reason_against(self, audience: Audience, caller: Caller) -> DenialReason | None:
+        if audience.tenant_id != caller.tenant_id:
+            return DenialReason.ABSENT
+        return DenialReason.SENSITIVE if is_sensitive(audience, self._sensitive, self._control.audiences) else None
 
     def _rounded(self, count: int) -> int | None:
         return None if count < self._settings.minimum_count else count - count % self._settings.count_step

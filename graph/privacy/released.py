@@ -6,7 +6,7 @@ sets out to forge one; this stops the mistake, and an architecture test stops th
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Generic, NoReturn, TypeVar
 
@@ -51,10 +51,17 @@ class Released(Generic[T]):
     value: T
     release_class: ReleaseClass
     token: InitVar[object]
+    _seal: object = field(init=False, repr=False, compare=False)
 
     def __post_init__(self, token: object) -> None:
         if token is not _TOKEN:
             raise TypeError("only graph.privacy can release; ask its Gate")
+        object.__setattr__(self, "_seal", (_TOKEN, id(self.value)))
+
+    @property
+    def genuine(self) -> bool:
+        """False for one that was put together without the constructor, or whose value was exchanged since."""
+        return getattr(self, "_seal", None) == (_TOKEN, id(self.value))
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Released cannot be subclassed")

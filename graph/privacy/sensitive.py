@@ -1,7 +1,8 @@
 """Is an audience about something sensitive? In: an audience, the sensitive tags. Out: yes or no.
 
 A definition is any JSON. Every text in it counts, wherever it stands: a sensitive tag makes the audience sensitive, and the id
-of another audience is followed, since a lookalike of a sensitive audience tells the same.
+of another audience is followed, since a lookalike of a sensitive audience tells the same. One that is not there any more may
+have been about anything, so that it counts as sensitive: deleting the seeds launders nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from graph.control import Audience, Audiences
+from graph.control import AUDIENCE_PREFIX, Audience, Audiences
 
 __all__ = ["is_sensitive"]
 
@@ -24,10 +25,11 @@ def is_sensitive(audience: Audience, tags: Container[str], audiences: Audiences)
         for text in _texts(current.definition):
             if text in tags:
                 return True
-            if text.startswith("aud-") and text not in seen:
+            if text.startswith(AUDIENCE_PREFIX) and text not in seen:
                 other = audiences.get(text, current.tenant_id)
-                if other is not None:
-                    waiting.append(other)
+                if other is None:
+                    return True
+                waiting.append(other)
     return False
 
 

@@ -70,8 +70,9 @@ class CallStream:
         self.close()
 
     def close(self) -> None:
-        """Leave Kafka."""
+        """Leave Kafka. What is not known to be committed by now is delivered again: a commit could wait for most of a minute."""
         self._batches.clear()
+        self._written.clear()
         self._client.close()
 
     def run(self, stop: threading.Event) -> None:

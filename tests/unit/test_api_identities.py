@@ -39,12 +39,16 @@ def test_finds_what_a_dictionary_finds(seed: int) -> None:
         person = index.person(person_id)
         assert person is not None
         assert [(m.kind, m.id) for m in person.members] == sorted((k, i) for k, i, p in rows if p == person_id)
-    assert index.person("p") is None
-    assert index.person("zzz") is None
+    with pytest.raises(KeyError):
+        index.person("p")
+    with pytest.raises(KeyError):
+        index.person("zzz")
 
 
 def test_an_empty_resolution_has_nobody() -> None:
     index = IdentityIndex(resolution([]))
-    assert len(index) == 0
+    with pytest.raises(KeyError):
+        index.person("p")
     assert index.member("device", "d") is None
-    assert index.person("p") is None
+    with pytest.raises(KeyError):
+        index.person("p")

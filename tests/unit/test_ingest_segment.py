@@ -136,3 +136,15 @@ def test_calls_that_map_to_nothing():
     assert [r.row for r in rejected] == [11, 12, 13, 14, 15]
     assert json.loads(rejected[0].raw) == calls[0]
     assert found["events"]["_row"].to_pylist() == [16]
+
+
+def test_global_privacy_control_refuses_everything_at_the_calls_time():
+    call = {"type": "page", "anonymousId": "d", "userId": "a", "messageId": "m", "timestamp": "2024-01-01T00:00:00Z"}
+    found, rejected = tables([call | {"context": {"gpc": True}}, call, call | {"context": {"gpc": False}}])
+    assert rejected == []
+    rows = [{k: v for k, v in row.items() if v is not None} for row in found["consents"].to_pylist()]
+    said = {"gpc": "true", "at": "2024-01-01T00:00:00Z", "_as_of": "2024-01-01T00:00:00Z", "_row": 1}
+    assert rows == [
+        {"subject_kind": "device", "subject_id": "d", **said},
+        {"subject_kind": "account", "subject_id": "a", **said},
+    ]

@@ -198,15 +198,15 @@ def test_pages_are_slices_of_one_export(control: Control) -> None:
 def test_one_persons_answer_needs_their_consent(control: Control) -> None:
     gate = gate_over(control, PEOPLE, refusing=PEOPLE[:1], silent=PEOPLE[1:2])
     payload = {"tags": ["running"]}
-    answer = gate.subject(PEOPLE[2], payload, use=Use.TAGS, caller=CALLER)
+    answer = gate.subject(PEOPLE[2], lambda: payload, use=Use.TAGS, caller=CALLER)
     assert isinstance(answer, Released)
     assert (answer.value, answer.release_class) == (payload, ReleaseClass.SUBJECT_LOOKUP)
-    _denied(gate.subject(PEOPLE[0], payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
-    _denied(gate.subject(PEOPLE[1], payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
-    _denied(gate.subject("raw-nobody", payload, use=Use.TAGS, caller=CALLER), DenialReason.ABSENT)
+    _denied(gate.subject(PEOPLE[0], lambda: payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
+    _denied(gate.subject(PEOPLE[1], lambda: payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
+    _denied(gate.subject("raw-nobody", lambda: payload, use=Use.TAGS, caller=CALLER), DenialReason.ABSENT)
     control.consents.append([ConsentRecord("account", f"{PEOPLE[2]}-account", NOW, purposes=(1, 3))], now=NOW)
-    _denied(gate.subject(PEOPLE[2], payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
-    assert isinstance(gate.subject(PEOPLE[2], payload, use=Use.IDENTITY, caller=CALLER), Released)
+    _denied(gate.subject(PEOPLE[2], lambda: payload, use=Use.TAGS, caller=CALLER), DenialReason.NO_CONSENT)
+    assert isinstance(gate.subject(PEOPLE[2], lambda: payload, use=Use.IDENTITY, caller=CALLER), Released)
 
 
 def test_operators_get_everybody_but_those_who_objected(control: Control) -> None:
@@ -253,8 +253,8 @@ def test_the_audit_log_tells_what_was_asked_and_names_nobody(control: Control) -
     gate = gate_over(control, PEOPLE, refusing=PEOPLE[:1])
     export = _export(gate, control, PEOPLE).value.export_id
     _export(gate, control, PEOPLE[:20])
-    gate.subject(PEOPLE[0], {}, use=Use.TAGS, caller=CALLER)
-    gate.subject("raw-nobody", {}, use=Use.TAGS, caller=CALLER)
+    gate.subject(PEOPLE[0], dict, use=Use.TAGS, caller=CALLER)
+    gate.subject("raw-nobody", dict, use=Use.TAGS, caller=CALLER)
     gate.operator_file(pa.table({"person_id": PEOPLE}), "identities")
     gate.query([{"p": PEOPLE[5]}], {"p": Column.PERSON}, name="timeline", caller=CALLER, use=Use.IDENTITY)
     entries = control.audit.latest()[::-1]

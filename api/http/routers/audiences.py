@@ -69,8 +69,7 @@ def own_audience(opened: Resources, audience_id: str, principal: Principal) -> A
 
 def _views(opened: Resources, principal: Principal, found: Sequence[Audience]) -> list[AudienceView]:
     """Audiences with the sizes that the gate tells."""
-    sizes = {a.audience_id: a.size for a in found}
-    told = opened.view.gate.aggregate(sizes, caller=caller_of(principal)).value.counts if sizes else {}
+    told = opened.view.gate.audience_sizes(found, caller=caller_of(principal)).value.counts if found else {}
     return [
         AudienceView(
             audience_id=a.audience_id,
@@ -116,7 +115,7 @@ def list_audiences(
     limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 100,
     cursor: Annotated[Cursor | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> AudiencePage:
-    """Sizes are rounded down, and not told where they are small."""
+    """Sizes are rounded down, and not told where they are small, nor of audiences about sensitive tags."""
     after = read_text_cursor(cursor)
     rest = [a for a in opened.control.audiences.all(principal.tenant) if after is None or _place(a) > after]
     page = rest[:limit]

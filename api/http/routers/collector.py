@@ -101,6 +101,7 @@ async def _take(
     lines = []
     for call in calls:
         own = call.model_dump(exclude_none=True)
+        own.pop("writeKey", None)  # Segment's browser library repeats the API key in its calls: no file may hold it
         line = shared | own | {"receivedAt": received_at}
         if not any(line.get(name) for name in _TIMES):
             line["timestamp"] = received_at

@@ -32,7 +32,7 @@ def record_consents(body: ConsentsBody, opened: Opened, _: Annotated[Principal, 
         ConsentRecord(
             subject_kind=given.subject_kind,
             subject_id=given.subject_id,
-            at=given.at or now,
+            at=min(given.at or now, now),  # a grant from the future would outlive the withdrawals before it
             purposes=None if given.purposes is None else tuple(sorted(set(given.purposes))),
             tc_string=given.tc_string,
             gpp_string=given.gpp_string,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
-from api.http.errors import not_found
 from api.http.paging import read_text_cursor, write_cursor
-from api.http.releases import caller_of, released
+from api.http.releases import answered, caller_of
 from api.http.resources import Opened
 from api.http.routers.identities import members_of
 from api.http.schemas.base import Cursor, Id
@@ -46,21 +45,24 @@ router = APIRouter(prefix="/v1", route_class=KeyRoute, responses={**PROTECTED, *
     operation_id="getPerson",
     summary="A person and what belongs to them",
     tags=["persons"],
+    response_model=PersonView,
     responses={**example(_PERSON, "The person."), **problems(404)},
 )
-def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> PersonView:
+def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> Response:
     """The person must permit the look-up."""
     view = opened.view
-    person = view.identities.person(view.person_id(person_id))
-    if person is None:
-        raise not_found()
-    answer = PersonView(
-        person_id=person.person_id,
-        person_class=person.class_,
-        created_at=person.created_at,
-        members=members_of(person),
-    )
-    return released(opened, view.gate.subject(person.person_id, answer, use=Use.IDENTITY, caller=caller_of(principal)))
+    living = view.person_id(person_id)
+
+    def answer() -> PersonView:
+        person = view.identities.person(living)
+        return PersonView(
+            person_id=person.person_id,
+            person_class=person.class_,
+            created_at=person.created_at,
+            members=members_of(person),
+        )
+
+    return answered(opened, view.gate.subject(living, answer, use=Use.IDENTITY, caller=caller_of(principal)))
 
 
 @router.get(
@@ -68,6 +70,7 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
     operation_id="getPersonTags",
     summary="A person's interests",
     tags=["persons"],
+    response_model=PersonTags,
     responses={**example(_TAGS, "The interests, most probable first."), **problems(404)},
 )
 def get_person_tags(
@@ -76,19 +79,20 @@ def get_person_tags(
     principal: Annotated[Principal, needs(Scope.PERSONS)],
     min_probability: Annotated[float, Query(ge=0, le=1, description="leave out less probable ones")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 20,
-) -> PersonTags:
+) -> Response:
     """The person must permit the use of their profile. Sensitive tags are never told."""
     view = opened.view
-    person = view.identities.person(view.person_id(person_id))
-    if person is None:
-        raise not_found()
-    scores = view.interests.of_person(person.person_id, min_probability=min_probability, limit=limit)
-    answer = PersonTags(
-        person_id=person.person_id,
-        model=view.interests.version,
-        tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
-    )
-    return released(opened, view.gate.subject(person.person_id, answer, use=Use.TAGS, caller=caller_of(principal)))
+    living = view.person_id(person_id)
+
+    def answer() -> PersonTags:
+        scores = view.interests.of_person(living, min_probability=min_probability, limit=limit)
+        return PersonTags(
+            person_id=living,
+            model=view.interests.version,
+            tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
+        )
+
+    return answered(opened, view.gate.subject(living, answer, use=Use.TAGS, caller=caller_of(principal)))
 
 
 @router.get(

@@ -15,7 +15,6 @@ from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import Problem, ProblemError, not_found
 from api.http.releases import caller_of, released
 from api.http.resources import Opened
-from api.http.routers.audiences import own_audience
 from api.http.schemas.operations import QueryList, QueryParameterView, QueryRequest, QueryResult, QueryView
 from graph.privacy import Column, Use
 
@@ -25,7 +24,15 @@ Operator = Annotated[Principal, needs(Scope.ADMIN)]
 
 _MAX_ROWS = 10_000
 _GROUP = "analyst"
-_SUBJECTS = {"person_id": Column.PERSON, "device_id": Column.DEVICE, "account_id": Column.ACCOUNT}
+_SUBJECTS = frozenset({Column.PERSON, Column.DEVICE, Column.ACCOUNT})
+_ASKED = {
+    "person_id": Column.PERSON,
+    "device_id": Column.DEVICE,
+    "account_id": Column.ACCOUNT,
+    "tag_id": Column.TAG,
+    "audience_id": Column.AUDIENCE,
+}
+"""What a parameter of this name names."""
 _LIST = {
     "items": [
         {
@@ -83,13 +90,10 @@ def run_query(
         parameters = cypher.bind(statement, body.parameters)
     except cypher.ParameterError as error:
         raise ProblemError(Problem("invalid-parameters", 422, "Invalid request", f"{error}.")) from None
-    if "audience_id" in parameters:
-        own_audience(opened, parameters["audience_id"], principal)
     columns = {column.name: Column(column.kind) for column in statement.columns}
     # Rows about somebody whom a parameter names need not name them again: the gate must know of them all the same.
-    named = {p: _SUBJECTS[p] for p in parameters if p in _SUBJECTS}
-    rows = [{**row, **{p: parameters[p] for p in named}} for row in opened.store.query(name, parameters)]
-    columns |= named
-    use = Use.TAGS if set(_SUBJECTS.values()) & set(columns.values()) else Use.STATISTICS
-    answer = opened.view.gate.query(rows[:_MAX_ROWS], columns, name=name, caller=caller_of(principal), use=use)
+    asked = [(_ASKED[p], str(value)) for p, value in parameters.items() if p in _ASKED]
+    rows = opened.store.query(name, parameters)
+    use = Use.TAGS if _SUBJECTS & {*columns.values(), *(kind for kind, _ in asked)} else Use.STATISTICS
+    answer = opened.view.gate.query(rows[:_MAX_ROWS], columns, name=name, caller=caller_of(principal), use=use, asked=asked)
     return QueryResult(rows=[dict(row) for row in released(opened, answer).rows], truncated=len(rows) > _MAX_ROWS)

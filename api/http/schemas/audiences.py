@@ -27,6 +27,8 @@ __all__ = [
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 _MAX_DEPTH = 8
+_MAX_CONDITIONS = 200
+"""Threat: a body of a megabyte holds ten thousand conditions, each of which is a question to the lake. Unit: conditions."""
 
 
 class TagCondition(Body):
@@ -80,12 +82,18 @@ class RuleGroup(Body):
             raise ValueError("a rule needs a condition in all, any or none")
         if self.depth() > _MAX_DEPTH:
             raise ValueError(f"rules nest at most {_MAX_DEPTH} deep")
+        if self.conditions() > _MAX_CONDITIONS:
+            raise ValueError(f"a rule has at most {_MAX_CONDITIONS} conditions")
         return self
 
     def depth(self) -> int:
         """Levels of groups, this one included."""
         inner = (c for c in (*self.all, *self.any, *self.none) if isinstance(c, RuleGroup))
         return 1 + max((group.depth() for group in inner), default=0)
+
+    def conditions(self) -> int:
+        """Conditions and groups in it, at any level."""
+        return sum(1 + (c.conditions() if isinstance(c, RuleGroup) else 0) for c in (*self.all, *self.any, *self.none))
 
 
 class RuleAudience(Body):

@@ -84,7 +84,7 @@ class ConsentBody(Body):
 
     subject_kind: Kind
     subject_id: Id
-    at: AwareDatetime | None = Field(None, description="when; now where it is missing")
+    at: AwareDatetime | None = Field(None, description="when; now where it is missing or still to come")
     purposes: list[Annotated[int, Field(ge=1, le=24)]] | None = Field(
         None, max_length=24, description="TCF purposes that are permitted; an empty list refuses everything"
     )
