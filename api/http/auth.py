@@ -80,7 +80,7 @@ def needs(scope: Scope, *, collector: bool = False) -> Any:
 
         return Depends(collecting)
 
-    async def reading(request: Request, _k: _Bearer = None, _h: _Header = None) -> Principal:
+    async def reading(request: Request) -> Principal:
         return principal(request)
 
     return Depends(reading)

@@ -7,7 +7,7 @@ What must hold: keys, ends and discriminators are not null; times lie in the yea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +19,8 @@ from graph.snapshot import Delta, Snapshot, node_schema, relationship_schema
 __all__ = ["conform_delta", "conform_snapshot", "relationship_keys"]
 
 _TIME = ARROW_TYPES[Property.TIMESTAMP]
-_EARLIEST = pa.scalar(datetime.min.replace(tzinfo=UTC), _TIME)
-_LATEST = pa.scalar(datetime.max.replace(tzinfo=UTC), _TIME)
+_EPOCH = datetime(1970, 1, 1)
+_EARLIEST, _LATEST = ((time - _EPOCH) // timedelta(microseconds=1) for time in (datetime.min, datetime.max))
 
 
 def relationship_keys(edge: Edge) -> tuple[str, ...]:
@@ -97,8 +97,8 @@ def _conform(table: pa.Table, schema: pa.Schema, what: str, keys: Iterable[str])
 
 
 def _check_times(column: pa.ChunkedArray, what: str) -> None:
-    span = pc.min_max(column)
-    if span["min"].is_valid and not (pc.greater_equal(span["min"], _EARLIEST) and pc.less_equal(span["max"], _LATEST)).as_py():
+    span = pc.min_max(column.cast(pa.int64())).as_py()  # microseconds since 1970
+    if span["min"] is not None and not _EARLIEST <= span["min"] <= span["max"] <= _LATEST:
         raise StoreError(f"{what} holds times outside the years 1 to 9999; make them null")
 
 

@@ -4,8 +4,9 @@
 
 The plain way: `UNWIND $rows MERGE …` of dicts, 1,000 rows at a time, keys constrained or primary. On Ladybug it is so slow that
 it runs on one row in twenty. `--large` loads 1.5 million nodes and 3 million relationships into Ladybug too. Without
-`--neo4j-url` the local server is started. Neo4j does each way twice before it counts, then `--rounds` times; the best counts. CPU seconds of client and (where it is local) server are shown too, since whatever
-else runs on the machine falsifies the others.
+`--neo4j-url` the local server is started. Neo4j does each way twice before it counts (its compiler needs that), then `--rounds`
+times, of which the best counts. CPU seconds of client and (where it is local) server are shown too, since whatever else runs on
+the machine falsifies the others.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def test_the_referee_accepts_every_file(whole: Whole, files: Path, tmp_path: Pat
     own = whole.tessera.json("evaluate", "identity", "--truth", judged)
     assert abs(scored["pair_f1"] - own["pair_f1"]) < 1e-4
     tags = referee("tags", "--predicted", files / "tags.parquet", "--identities", identities, "--truth", truth / "labels.parquet")
-    assert tags["persons"] > 0
+    assert 0 < tags["p_at_5"] <= 1
     events = pq.read_table(whole.population.source / "events.parquet").filter(pc.is_valid(pc.field("account_id")))
     first, last = events.slice(0, len(events) // 2), events.slice(len(events) // 2)
     for name, half in (("seen", first), ("hidden", last)):

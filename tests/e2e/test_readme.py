@@ -68,7 +68,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     neo4j = engine() is not None or all(shutil.which(name) for name in ("java", "mvn"))
     script = [
         "set -euo pipefail",
-        "trap 'kill $(jobs -p) 2>/dev/null; TESSERA_HOME=tessera-home/demo tessera neo4j stop >/dev/null' EXIT",
+        "trap 'set +e; kill $(jobs -p) 2>/dev/null; TESSERA_HOME=tessera-home/demo tessera neo4j stop >/dev/null' EXIT",
     ]
     for number, block in enumerate(blocks()):
         if block.mark == "skip" or (block.mark == "needs" and not neo4j):

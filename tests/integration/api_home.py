@@ -29,6 +29,7 @@ REFUSING = range(40)
 SILENT = range(40, 80)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ODD = "odd/id with space"
+ENDING = "ends/in/why"
 COUNTRIES = ("DE", "FR", "JP")
 TAGS = ("cycling", "health/cancer", "reading", "running")
 
@@ -73,11 +74,11 @@ def fill_lake(workspace: Workspace) -> None:
         "accounts",
         pa.table(
             {
-                "account_id": [*(account(i) for i in n), ODD],
-                "source": ["crm"] * PEOPLE + ["web"],
-                "email": [*(email(i) for i in n), None],
-                "country": [COUNTRIES[i % 3] for i in range(PEOPLE + 1)],
-                "region": [f"region {i % 7}" for i in range(PEOPLE + 1)],
+                "account_id": [*(account(i) for i in n), ODD, ENDING],
+                "source": ["crm"] * PEOPLE + ["web"] * 2,
+                "email": [*(email(i) for i in n), None, None],
+                "country": [COUNTRIES[i % 3] for i in range(PEOPLE + 2)],
+                "region": [f"region {i % 7}" for i in range(PEOPLE + 2)],
             }
         ),
     )
@@ -112,10 +113,12 @@ def fill_lake(workspace: Workspace) -> None:
         "consents",
         pa.table(
             {
-                "subject_kind": ["account"] * (len(asked) + 1),
-                "subject_id": [*(account(i) for i in asked), ODD],
-                "purposes": pa.array([*([] if i in REFUSING else allowed for i in asked), allowed], pa.list_(pa.string())),
-                "at": pa.array([NOW - timedelta(days=30)] * (len(asked) + 1), pa.timestamp("us", "UTC")),
+                "subject_kind": ["account"] * (len(asked) + 2),
+                "subject_id": [*(account(i) for i in asked), ODD, ENDING],
+                "purposes": pa.array(
+                    [*([] if i in REFUSING else allowed for i in asked), allowed, allowed], pa.list_(pa.string())
+                ),
+                "at": pa.array([NOW - timedelta(days=30)] * (len(asked) + 2), pa.timestamp("us", "UTC")),
             }
         ),
     )

@@ -89,7 +89,7 @@ def said(home: Path) -> dict[str, list[str]]:
     return {name: sorted(str(row) for row in found) for name, found in kept.items()}
 
 
-def eventually(true: Callable[[], bool], seconds: float = 30) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -210,9 +210,12 @@ def test_sigterm_commits_what_was_written(broker: Broker, tmp_path: Path) -> Non
     with subprocess.Popen(
         tessera.command("worker"), env=tessera.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
-        eventually(lambda: bool(files(tmp_path / "home")))
-        worker.send_signal(signal.SIGTERM)
-        out, err = worker.communicate(timeout=30)
+        try:
+            eventually(lambda: bool(files(tmp_path / "home")))
+            worker.send_signal(signal.SIGTERM)
+            out, err = worker.communicate(timeout=120)
+        finally:
+            worker.kill()
     assert (worker.returncode, out, err) == (0, "", "")
     with inbox_stream(tmp_path / "home", broker, topic) as stream:
         assert stream.take_waiting().messages == 0
@@ -229,7 +232,29 @@ def test_no_broker_at_the_start(tmp_path: Path) -> None:
     started = time.monotonic()
     line = Tessera(tmp_path / "home", {"KAFKA": address}).refuses("worker", "--once")
     assert re.fullmatch(rf"Kafka at {address} does not answer \(Connection refused\); start it, or check TESSERA_KAFKA", line)
-    assert time.monotonic() - started < 40
+    assert time.monotonic() - started < 90
+
+
+def test_a_broker_that_hangs_does_not_hold_the_end_up(broker: Broker, tmp_path: Path) -> None:
+    topic = broker.new_topic(CALLS[:10])
+    stop = threading.Event()
+    assert broker.process is not None
+    stream = CallStream(options(broker, topic, linger_seconds=600), tmp_path / "inbox")
+    thread = threading.Thread(target=stream.run, args=(stop,))
+    thread.start()
+    try:
+        eventually(lambda: stream.taken.messages == 10)
+        broker.process.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        stop.set()
+        thread.join(timeout=60)
+        stream.close()
+        assert time.monotonic() - started < 20
+        assert len(files(tmp_path)) == 1, "what was polled is written, and delivered again, since its commit was not answered"
+    finally:
+        stop.set()
+        broker.process.send_signal(signal.SIGCONT)
+        thread.join(timeout=60)
 
 
 def test_a_broker_that_goes_and_comes_back_and_goes(broker: Broker, tmp_path: Path) -> None:
@@ -239,7 +264,7 @@ def test_a_broker_that_goes_and_comes_back_and_goes(broker: Broker, tmp_path: Pa
 
     def work() -> None:
         try:
-            with CallStream(options(broker, topic, patience_seconds=20), folder) as stream:
+            with CallStream(options(broker, topic, patience_seconds=120), folder) as stream:
                 stream.run(stop)
         except StreamUnavailable as error:
             failed.append(error)
@@ -262,11 +287,11 @@ def test_a_broker_that_goes_and_comes_back_and_goes(broker: Broker, tmp_path: Pa
         thread.join(timeout=60)
     assert not thread.is_alive()
 
-    stream = CallStream(options(broker, topic, patience_seconds=2), folder)
+    stream = CallStream(options(broker, topic, patience_seconds=8), folder)
     with stream:
         assert stream.take_waiting().messages == 0, "the commits of before and after the silence are both there"
         broker.kill()
         started = time.monotonic()
         with pytest.raises(StreamUnavailable, match="does not answer"):
             stream.run(threading.Event())
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
