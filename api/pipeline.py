@@ -260,7 +260,7 @@ def _identities(resolution: Resolution) -> Report:
 def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: str | None, progress: Progress) -> Learned:
     from gnn.interests import TrainingOptions, learn
 
-    options = TrainingOptions(seed=seed, text=workspace.settings.text_model)
+    options = TrainingOptions(seed=seed, text=workspace.settings.text_model, taxonomy=workspace.settings.taxonomy)
     if optimiser is not None:
         options = replace(options, optimiser=optimiser.lower())
     with workspace.connection() as connection:

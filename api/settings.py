@@ -58,6 +58,10 @@ class Settings(BaseSettings):
         pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$",
         description="DuckDB memory limit, such as 2GB; by default four fifths of the machine's",
     )
+    taxonomy: str = Field(
+        "",
+        description="`iab-audience-1.1`, `iab-content-3.1`, or a file with tag_id, name, parent_id, sensitive; else labels' tags",
+    )
     text_model: str = Field(
         "auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name"
     )

@@ -1,6 +1,7 @@
 """The composition root: opens what a command or the server needs and hands each stage its neighbours.
 
-Only this module and `api.pipeline` know every stage; stages know none of each other.
+Only this module and `api.pipeline` know every stage; stages know none of each other. What a command does not open is not
+imported either, since DuckDB, Arrow and SQLAlchemy together take longer to import than most commands to run.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from api.settings import Settings
-from graph.control import Control, sqlite_url
 from graph.home import Home
-from graph.lake import Lake
-from graph.store import open_store
-from graph.store.protocol import GraphStore
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from graph.control import Control
+    from graph.lake import Lake
+    from graph.store.protocol import GraphStore
 
 __all__ = ["Workspace"]
 
@@ -37,6 +40,8 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """The cleaned input tables."""
+        from graph.lake import Lake
+
         return Lake(self.home.lake)
 
     @cached_property
@@ -62,6 +67,8 @@ class Workspace:
     @contextmanager
     def store(self, *, read_only: bool = True) -> Iterator[GraphStore]:
         """The configured graph store. Raises StoreUnavailable, StoreRefused, MissingExtra."""
+        from graph.store import open_store
+
         opened = open_store(self.graph_url, self.home, read_only=read_only)
         try:
             yield opened
@@ -75,6 +82,8 @@ class Workspace:
     @contextmanager
     def control(self) -> Iterator[Control]:
         """The control store."""
+        from graph.control import Control, sqlite_url
+
         given = self.settings.control_url
         opened = Control(given.get_secret_value() if given is not None else sqlite_url(self.home.control))
         try:

@@ -19,6 +19,8 @@ TesseraError
 │       └── UnknownQuery
 ├── ServerError                the local Neo4j server could not be installed, started or stopped
 ├── ModelError                 a model version is missing or damaged
+├── StreamUnavailable          the event bus does not answer (graph.stream)
+├── StreamRefused              the event bus refused the credentials or the topic (graph.stream)
 ├── SettingsError              a setting that cannot be used
 └── MissingExtra               an optional package is not installed
 """

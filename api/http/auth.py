@@ -10,11 +10,10 @@ import base64
 import binascii
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
 
 from api.http.errors import Problem, ProblemError
 from api.http.resources import resources_of
@@ -25,11 +24,6 @@ __all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "needs"]
 _HEADERS = {"WWW-Authenticate": 'Bearer realm="tessera"'}
 _NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key.", _HEADERS)
 _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope that the operation needs.")
-
-# For the document only: the keys are read by the routes below, before the body.
-_bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key: tessera_…")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader")
-_basic = HTTPBasic(auto_error=False, scheme_name="writeKey", description="The API key as user name, without password")
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,12 @@ class KeyRoute(APIRoute):
     """A route that takes an API key as Bearer token or X-API-Key."""
 
     basic = False
+    schemes: tuple[str, ...] = ("key", "keyHeader")
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        # Said to the document here: FastAPI's own security dependencies would read every header once more.
+        security: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
+        super().__init__(path, endpoint, **{**more, "openapi_extra": security | (more.get("openapi_extra") or {})})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind authentication and rate limit."""
@@ -61,34 +61,19 @@ class CollectorRoute(KeyRoute):
     """A route that also takes the key as the user name of Basic authentication, as Segment's libraries send it."""
 
     basic = True
+    schemes = ("key", "keyHeader", "writeKey")
 
 
-def needs(scope: Scope, *, collector: bool = False) -> Any:
+def needs(scope: Scope) -> Any:
     """The dependency that gives the principal of a route, who must hold `scope`."""
 
-    def principal(request: Request) -> Principal:
+    async def principal(request: Request) -> Principal:
         found: Principal = request.scope["tessera.principal"]
         if scope not in found.scopes:
             raise ProblemError(_SCOPE)
         return found
 
-    # Schemes of one operation are alternatives; FastAPI finds them among the dependencies.
-    if collector:
-
-        async def collecting(request: Request, _k: _Bearer = None, _h: _Header = None, _b: _Basic = None) -> Principal:
-            return principal(request)
-
-        return Depends(collecting)
-
-    async def reading(request: Request) -> Principal:
-        return principal(request)
-
-    return Depends(reading)
-
-
-_Bearer = Annotated[Any, Depends(_bearer)]
-_Header = Annotated[Any, Depends(_header)]
-_Basic = Annotated[Any, Depends(_basic)]
+    return Depends(principal)
 
 
 async def _authenticate(request: Request, *, basic: bool) -> None:

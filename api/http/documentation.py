@@ -34,6 +34,13 @@ TAGS = [
     {"name": "operation", "description": "Health, readiness, metrics."},
 ]
 
+# By the names that the routes of `api.http.auth` give.
+_SECURITY = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key: tessera_…"},
+    "keyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "writeKey": {"type": "http", "scheme": "basic", "description": "The API key as user name, without password"},
+}
+
 _FAILURES: dict[int, tuple[str, str, str, str]] = {
     400: ("malformed", "Malformed request", "The request cannot be read.", "The body or a header cannot be read."),
     401: ("no-key", "Not authenticated", "Give a valid API key.", "No key, or none that is valid."),
@@ -121,7 +128,8 @@ def use_document(app: FastAPI) -> None:
                 license_info=app.license_info,
             )
             schema = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            made.setdefault("components", {})["securitySchemes"] = _SECURITY
+            schemas = made["components"].setdefault("schemas", {})
             schemas.update(schema.pop("$defs"))
             schemas["ProblemBody"] = schema
             app.openapi_schema = made

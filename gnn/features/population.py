@@ -146,6 +146,7 @@ JOIN gnn_members USING (kind, id) JOIN gnn_person USING (person_id)
 _LABEL_ROWS = """
 SELECT p, tag, avg(CASE WHEN value IS NULL OR isnan(value) THEN 1 ELSE least(greatest(value, 0), 1) END) AS value
 FROM labels JOIN gnn_members ON kind = subject_kind AND id = subject_id JOIN gnn_person USING (person_id)
+WHERE value IS NOT NULL OR json_extract(_raw, '$.value') IS NULL
 GROUP BY p, tag
 """
 _LABEL_TAGS = f"SELECT tag, count(*) FILTER (WHERE value >= 0.5) FROM ({_LABEL_ROWS}) GROUP BY tag"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -38,8 +39,15 @@ def load(name: str) -> Taxonomy:
 
 
 def of_strings(name: str, tags: Iterable[str]) -> Taxonomy:
-    """Flat taxonomy in which each tag is its string, sorted; nothing in it is known to be sensitive."""
-    return Taxonomy(name, tuple(Tag(t, t, t, None, False) for t in sorted(set(tags))))
+    """Flat taxonomy in which each tag is its string, sorted. A tag that is called like a sensitive one of the IAB taxonomies is
+    sensitive; of all others nothing is known."""
+    sensitive = _sensitive_names()
+    return Taxonomy(name, tuple(Tag(t, t, t, None, t.strip().casefold() in sensitive) for t in sorted(set(tags))))
+
+
+@cache
+def _sensitive_names() -> frozenset[str]:
+    return frozenset(tag.name.casefold() for taxonomy in (_audience(), _content()) for tag in taxonomy if tag.sensitive)
 
 
 def _rows(file: str, skip: int) -> Iterator[list[str]]:

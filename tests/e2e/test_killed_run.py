@@ -17,7 +17,7 @@ from graph.synth import Population, generate
 from graph.tables import LAKE_TABLES
 
 SEED = 17
-KILLS = 5
+KILLS = 4
 
 
 def outcome(tessera: Tessera, source: Path, folder: Path) -> dict[str, Any]:

@@ -79,3 +79,8 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_strings_are_tags_byte_for_byte() -> None:
     assert [t.tag_id for t in of_strings("labels", ["b ", "a", "b ", "A"])] == ["A", "a", "b "]
+
+
+def test_a_label_called_like_a_sensitive_tag_is_sensitive_whatever_its_case() -> None:
+    flat = {t.tag_id: t.sensitive for t in of_strings("labels", ["Medical Health", "medical health ", "metal", "Mobile Games"])}
+    assert flat == {"Medical Health": True, "medical health ": True, "metal": False, "Mobile Games": False}

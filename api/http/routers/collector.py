@@ -29,7 +29,7 @@ _CALL_TOO_LARGE = Problem("too-large", 413, "Body too large", "A call has at mos
 _BATCH_TOO_LARGE = Problem("too-large", 413, "Body too large", "A batch has at most 500 KB; send several.")
 _NOT_JSON = Problem("invalid-request", 422, "Invalid request", "A number in a call is not finite; JSON has no such numbers.")
 
-Collecting = Annotated[Principal, needs(Scope.COLLECT, collector=True)]
+Collecting = Annotated[Principal, needs(Scope.COLLECT)]
 Gpc = Annotated[str | None, Header(alias="Sec-GPC", description="1 where the browser's user objects to sale and sharing")]
 
 router = APIRouter(
