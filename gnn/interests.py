@@ -107,13 +107,15 @@ def learn(
         else:
             notes.append("contents keep their own categories; too little readable text to classify the others")
     label_free = not data.tags
+    unlabelled = "no tag with enough labels" if data.labelled.any() else "no labels"
     if label_free and own is not None:
         about, taxonomy, own = own, of_strings("category", data.categories), None
-        notes.append("no labels: tags are the contents' categories, a person's by what they engage with")
+        notes.append(f"{unlabelled}: tags are the contents' categories, a person's by what they engage with")
     elif label_free and encoder is not None and text is not None:
-        about, taxonomy = _by_text(text, encoder, options, notes)
+        about, taxonomy = _by_text(text, encoder, options, notes, unlabelled)
     elif label_free:
-        notes.append("no labels, no categories and no readable text: no tags; embeddings and lookalikes are there all the same")
+        rest = "; embeddings and lookalikes are there all the same" if persons.embeddings.any() else ""
+        notes.append(f"{unlabelled}, no categories and no readable text: no tags{rest}")
     if label_free:
         scores = about.values if about.values is not None else np.zeros((data.contents, 0), np.float32)
         probabilities = from_contents(data, scores)
@@ -176,14 +178,14 @@ def _texts(
     return encoder, vectors
 
 
-def _by_text(text: Floats, encoder: Encoder, options: TrainingOptions, notes: list[str]) -> tuple[_Scores, Taxonomy]:
+def _by_text(text: Floats, encoder: Encoder, options: TrainingOptions, notes: list[str], why: str) -> tuple[_Scores, Taxonomy]:
     from gnn.tags.by_text import about_by_text, taggable
 
     taxonomy = load(options.taxonomy or AUDIENCE)
     chosen = taggable(taxonomy)
     scores = about_by_text(text, chosen, encoder)
     used = np.flatnonzero(scores.any(axis=0))
-    notes.append(f"no labels: tags of {taxonomy.name} by similarity of content texts and tag names ({len(used)} of them occur)")
+    notes.append(f"{why}: tags of {taxonomy.name} by similarity of content texts and tag names ({len(used)} of them occur)")
     return _Scores([chosen[i].tag_id for i in used], scores[:, used]), taxonomy
 
 

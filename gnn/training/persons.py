@@ -54,11 +54,9 @@ def learn_persons(
         graph_data = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
         embeddings = embed_persons(data, graph_data, options, device, progress)
         if not embeddings.any():
-            notes.append("no events and no relations: no embeddings, no lookalikes")
+            notes.append("nobody engages with any content: no embeddings, no lookalikes")
         sources = np.flatnonzero(data.labelled)
         if not data.tags:
-            if len(sources):
-                notes.append("labels are there, but no tag has enough examples")
             return LearnedPersons(np.zeros((data.persons, 0), np.float32), embeddings, {}, {"device": device.type}, None)
         if len(sources) < options.minimum_labelled:
             notes.append(

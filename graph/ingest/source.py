@@ -33,7 +33,7 @@ _SUFFIXES = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 _MAX_HEADER = 1 << 20
 _NO_TEXT = {b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file"}
 # A file taken by another version of the mapping from files to rows is another file.
-_READING_VERSION = "1"
+_READING_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def test_an_id_is_one_id_whatever_type_an_export_gave_it(cleaner: Cleaner) -> No
         "real as text": pa.array(["1.0", "22.0", "100.0"]),
     }
     found = {kind: _column(cleaner, "accounts", "account_id", values) for kind, values in typed.items()}
-    assert found == dict.fromkeys(typed, ["1", "22", "100"])
+    assert found == {key: ["1", "22", "100"] for key in typed}
 
 
 def test_ids_that_only_look_like_numbers_stay(cleaner: Cleaner) -> None:
