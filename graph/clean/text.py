@@ -1,8 +1,8 @@
 """Text: columns of any type as text, ids, words and free text.
 
 Three strictnesses: an **id** is trimmed and unusable if it is null-like, longer than 1,024 bytes, or holds control characters
-or bytes that were no UTF-8 (two different ids would become one), and `7.0` is `7`, since exports write a column of integers
-with gaps as reals; a **word** (city, browser, event type) is trimmed and null if
+or bytes that were no UTF-8 (two different ids would become one); a whole number is `7` in a column of reals too, while the
+text `7.0` stays what it is, since an id goes out as it came in; a **word** (city, browser, event type) is trimmed and null if
 null-like; **free text** (title, text, URL) is trimmed of nothing but control characters, and null only if blank: a film may be
 called "None".
 """
@@ -28,7 +28,6 @@ NULL_LIKE = frozenset(_NULLS.split(","))
 _NULL_LIKE = pa.array(sorted(NULL_LIKE))
 _ZERO_ID = r"^(0{7,}|0{8}-0{4}-0{4}-0{4}-0{12})$"
 _DAMAGED = r"[\x00-\x1f\x7f\x{FFFD}]"
-_WHOLE_REAL = r"^(0|[1-9]\d{0,15})\.0$"
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
@@ -81,8 +80,6 @@ def _shortest(value: Decimal) -> str:
 def ids(values: pa.Array) -> pa.Array:
     """Usable ids, trimmed; null where there is none."""
     trimmed = pc.utf8_trim_whitespace(values)
-    if pc.any(pc.ends_with(trimmed, ".0")).as_py():
-        trimmed = pc.replace_substring_regex(trimmed, _WHOLE_REAL, r"\1")
     bad = pc.match_substring_regex(trimmed, f"{_ZERO_ID}|{_DAMAGED}|^$")
     bad = pc.or_(bad, pc.greater(pc.binary_length(trimmed), MAX_ID_BYTES))
     bad = pc.or_(bad, _null_like(trimmed))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -129,8 +129,11 @@ class Database:
         file = self._file()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            # Made here so that nobody else can read the key hashes and pseudonym keys in it; SQLite's side files follow.
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            # Made here so that nobody else can read the key hashes and pseudonym keys in it; SQLite's side files follow. Only a new
+            # one is opened: closing a file drops every lock that this process holds on it, SQLite's too, and the next
+            # connection to close would take itself for the last one and delete the log under the others.
+            with suppress(FileExistsError):
+                os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise HomeNotWritable(file.parent, error.strerror or str(error)) from error
         engine = create_engine(

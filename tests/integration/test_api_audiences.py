@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from api_home import COUNTRIES, PEOPLE, TAGS, Planted, account, bearer, device, probabilities
+from api_home import COUNTRIES, ENDING, ODD, PEOPLE, TAGS, Planted, account, bearer, device, probabilities
 from starlette.testclient import TestClient
 
 from graph.control import Control
@@ -77,7 +77,7 @@ def test_a_rule_finds_whom_a_plain_computation_finds(
 ) -> None:
     made = make(client, planted, rule)
     found = set(control.audiences.members(made["audience_id"])["person_id"].to_pylist())
-    assert found - {person_ids["odd/id with space"]} == {person_ids[device(n)] for n in ALLOWED if expected(n)}
+    assert found - {person_ids[ODD], person_ids[ENDING]} == {person_ids[device(n)] for n in ALLOWED if expected(n)}
 
 
 def test_the_size_is_told_rounded_and_small_ones_not_at_all(client: TestClient, planted: Planted, control: Control) -> None:

@@ -136,3 +136,15 @@ def test_kill_9_loses_no_more_than_the_documented_wait(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     assert _lines(tmp_path) >= answered
+
+
+def test_a_second_store_of_one_process_does_not_pull_the_log_from_under_the_first(tmp_path: Path) -> None:
+    with Control(sqlite_url(tmp_path)) as control:
+        control.consents.append([ConsentRecord("account", "a", NOW)], now=NOW)
+        with Control(sqlite_url(tmp_path)) as second:
+            second.consents.append([ConsentRecord("account", "a", NOW)], now=NOW)
+        assert (tmp_path / "control.sqlite-wal").exists()
+        assert control.consents.last() == 2
+        control.consents.append([ConsentRecord("account", "a", NOW)], now=NOW)
+        with Control(sqlite_url(tmp_path)) as third:
+            assert third.consents.last() == control.consents.last() == 3
