@@ -129,8 +129,8 @@ class Database:
         file = self._file()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            # Made here so that nobody else can read the key hashes and pseudonym keys in it; SQLite's side files follow. Only a new
-            # one is opened: closing a file drops every lock that this process holds on it, SQLite's too, and the next
+            # Made here so that nobody else can read the key hashes and pseudonym keys in it; SQLite's side files follow. Only a
+            # new one is opened: closing a file drops every lock that this process holds on it, SQLite's too, and the next
             # connection to close would take itself for the last one and delete the log under the others.
             with suppress(FileExistsError):
                 os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

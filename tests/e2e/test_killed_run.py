@@ -17,7 +17,7 @@ from graph.synth import Population, generate
 from graph.tables import LAKE_TABLES
 
 SEED = 17
-KILLS = 4
+KILLS = 3
 
 
 def outcome(tessera: Tessera, source: Path, folder: Path) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     moments, ends = [], []
     for _ in range(KILLS):
-        moments.append(chance.uniform(0.1, 0.95) * seconds)
+        moments.append(chance.uniform(0.1, 0.85) * seconds)
         child = subprocess.Popen(
             killed.command("run", source, "--quiet"),
             env=killed.environment(),
