@@ -75,14 +75,14 @@ class Gate:
         return self._consents
 
     def operator_file(self, table: pa.Table, what: str, *, use: Use | None = None) -> Released[OperatorTable]:
-        """A table for the operator's own machine, without the people who objected to `use` (without one: to everything).
+        """A table for the operator's own machine, without the people who objected to `use`.
 
-        People are found by the column `person_id`; a table without it is about no people and passes whole.
+        People are found by the column `person_id`; a table without it is about no people and passes whole. Without a use nobody
+        is left out: that is for the map of who is who, which an operator needs to honour an objection on every device.
         """
         kept = table
-        if "person_id" in table.column_names:
-            purpose = None if use is None else purpose_of(use)
-            kept = table.filter(pa.array(~self._consents.objected(table["person_id"], purpose)))
+        if use is not None and "person_id" in table.column_names:
+            kept = table.filter(pa.array(~self._consents.objected(table["person_id"], purpose_of(use))))
         withheld = table.num_rows - kept.num_rows
         self._write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
         return _release(OperatorTable(what, kept, withheld), ReleaseClass.OPERATOR_FILE)

@@ -20,7 +20,7 @@ from graph.control import Control, sqlite_url
 from graph.errors import HomeNotWritable, InputError
 from graph.export import audience_bytes, write_audience, write_operator
 from graph.files import read_table
-from graph.privacy import AudienceRows, OperatorTable, Released
+from graph.privacy import AudienceRows, OperatorTable, Released, Use
 
 PEOPLE = everybody(1000)
 SUFFIXES = [".csv", ".jsonl", ".parquet"]
@@ -39,7 +39,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released[Audience
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released[OperatorTable]]:
     with Control(sqlite_url(tmp_path_factory.mktemp("control"))) as control:
         data = pa.table({"person_id": PEOPLE, "rank": list(range(1000)), "score": [i / 7 for i in range(1000)]})
-        yield gate_over(control, PEOPLE, refusing=PEOPLE[:3]).operator_file(data, "lookalike")
+        yield gate_over(control, PEOPLE, refusing=PEOPLE[:3]).operator_file(data, "lookalike", use=Use.AUDIENCE)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

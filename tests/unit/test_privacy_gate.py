@@ -217,6 +217,8 @@ def test_operators_get_everybody_but_those_who_objected(control: Control) -> Non
     assert (answer.value.withheld, answer.release_class) == (4, ReleaseClass.OPERATOR_FILE)
     about_nobody = gate.operator_file(pa.table({"content_id": ["c"], "tag": ["t"]}), "contents")
     assert (about_nobody.value.table.num_rows, about_nobody.value.withheld) == (1, 0)
+    who_is_who = gate.operator_file(table, "identities")
+    assert (who_is_who.value.table.num_rows, who_is_who.value.withheld) == (20, 0)
 
 
 def test_small_counts_are_left_out_and_others_rounded(control: Control) -> None:
