@@ -22,7 +22,8 @@ def idf(engagement: sp.csr_matrix) -> Floats:
     """(m,): inverse document frequency of each content over persons; never negative."""
     persons = engagement.shape[0]
     degree = np.asarray(engagement.getnnz(axis=0), np.float64)
-    return np.maximum(np.log(max(persons, 1) / (1.0 + degree)), 0.05).astype(np.float32)
+    weights: Floats = np.maximum(np.log(max(persons, 1) / (1.0 + degree)), 0.05).astype(np.float32)
+    return weights
 
 
 def normalised(matrix: sp.csr_matrix, norm: str) -> sp.csr_matrix:

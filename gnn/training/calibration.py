@@ -28,7 +28,8 @@ class Calibration:
 
     def apply(self, logits: Floats) -> Floats:
         """Probabilities of `logits` (n, k), float32."""
-        return expit(self.slope * logits + np.asarray(self.offsets, np.float32)).astype(np.float32)
+        probabilities: Floats = expit(self.slope * logits + np.asarray(self.offsets, np.float32)).astype(np.float32)
+        return probabilities
 
 
 def fit_calibration(logits: Floats, labels: Floats) -> Calibration:

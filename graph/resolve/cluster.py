@@ -39,7 +39,8 @@ def components(nodes: int, left: Integers, right: Integers) -> Integers:
     _, label = connected_components(matrix.tocsr(), directed=False)
     smallest = np.full(int(label.max(initial=-1)) + 1, nodes, np.int64)
     np.minimum.at(smallest, label, np.arange(nodes, dtype=np.int64))
-    return smallest[label]
+    anchor: Integers = smallest[label]
+    return anchor
 
 
 def cluster(is_account: npt.NDArray[np.bool_], left: Integers, right: Integers, weight: Reals, rules: ClusterRules) -> Clusters:

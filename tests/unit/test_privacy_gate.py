@@ -266,7 +266,7 @@ def test_the_audit_log_tells_what_was_asked_and_names_nobody(control: Control) -
         ("key-1", "acme", "export audience", "denied", "too_few", None),
         ("key-1", "acme", "look up tags", "denied", "no_consent", None),
         ("key-1", "acme", "look up tags", "denied", "absent", None),
-        ("operator", None, "export identities", "released", None, 1199),
+        ("operator", None, "export identities", "released", None, 1200),
         ("key-1", "acme", "query timeline", "released", None, 1),
     ]
     assert entries[0].subject == export
