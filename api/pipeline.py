@@ -105,6 +105,7 @@ def eligible(workspace: Workspace, resolution: Resolution, use: Use) -> pa.Array
 def run(workspace: Workspace, sources: Sequence[Path], *, seed: int, replace_graph: bool, progress: Progress) -> Report:
     """Ingest, resolve, train, publish. Without the gnn extra the interests are left out, and the report says so."""
     with workspace.home.writing("run"):
+        _reach_store(workspace)
         report: Report = {"ingest": _ingested(workspace, sources, progress)}
         resolution = resolved(workspace, progress)
         report["identities"] = _identities(resolution)
@@ -125,6 +126,7 @@ def ingest(workspace: Workspace, sources: Sequence[Path], *, progress: Progress)
 def resolve_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Progress) -> Report:
     """Resolve the lake and load the graph. Raises NothingResolved, StoreError, HomeLocked."""
     with workspace.home.writing("resolve"):
+        _reach_store(workspace)
         resolution = resolved(workspace, progress)
         counts = publish(workspace, resolution, replace_graph=replace_graph, progress=progress)
     return {"identities": _identities(resolution), "graph": counts}
@@ -195,6 +197,12 @@ def snapshot_of(workspace: Workspace, resolution: Resolution, progress: Progress
             audiences=_audiences(workspace),
             progress=progress,
         )
+
+
+def _reach_store(workspace: Workspace) -> None:
+    """Ask the graph store who it is, so that a wrong address or password is said before minutes of work. Raises StoreError."""
+    with workspace.store() as store:
+        store.home_id()
 
 
 def _audiences(workspace: Workspace) -> Audiences:

@@ -4,6 +4,7 @@ has to answer at once."""
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 
@@ -33,6 +34,8 @@ for group in (stages, exports, evaluation, graph_commands, release, serving, dem
 
 def main() -> None:
     """Entry point: an error is one line on standard error; exit code 1 for a failure, 2 for a wrong call, 130 for Ctrl-C."""
+    # The driver logs what it then raises; without a handler Python would print both.
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:

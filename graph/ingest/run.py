@@ -90,6 +90,8 @@ class _Run:
         name = files[0].table
         unit = Unit(f"{batch:08d}", files[0].path.name if len(files) == 1 else f"*.{SEGMENT}.jsonl", self._source.name, batch)
         staged = stage(unit, _readers(files), self._lake.staging, self._clean, self._advance(name, files))
+        if name != SEGMENT:
+            staged.read[name] += 0  # an empty table is said too
         merged = MERGED if name == SEGMENT else frozenset()
         settled: dict[str, Settled] = {}
         for table, path in sorted(staged.files.items()):

@@ -146,7 +146,7 @@ def test_bad_rows_go_to_quarantine_with_a_reason(tessera: Tessera, source: Path)
 
 def test_an_empty_table_is_taken_and_a_home_without_rows_cannot_be_resolved(tessera: Tessera, source: Path) -> None:
     (source / "events.csv").write_text("event_id,at,device_id\n")
-    assert tessera.json("ingest", source)["ingest"] == []
+    assert [(row["table"], row["read"]) for row in tessera.json("ingest", source)["ingest"]] == [("events", 0)]
     assert "tessera ingest" in tessera.refuses("resolve", "--quiet")
     assert "tessera ingest" in tessera.refuses("run", source, "--quiet")
 
@@ -247,8 +247,9 @@ def test_a_definition_that_is_none(resolved: Tessera, tmp_path: Path, content: s
     assert "definition" in resolved.refuses("audience", "create", tmp_path / "definition.json")
 
 
-def test_an_unreachable_server_is_named_without_the_password(resolved: Tessera, source: Path) -> None:
-    away = resolved.with_settings(GRAPH_URL="bolt://neo4j:wonderland@127.0.0.1:1")
+@pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+def test_an_unreachable_server_is_named_without_the_password(resolved: Tessera, source: Path, scheme: str) -> None:
+    away = resolved.with_settings(GRAPH_URL=f"{scheme}://neo4j:wonderland@127.0.0.1:1")
     for command in (("cypher", "data_freshness"), ("resolve", "--quiet")):
         line = away.refuses(*command)
         assert "127.0.0.1:1" in line
