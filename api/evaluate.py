@@ -69,6 +69,6 @@ def _popularity(workspace: Workspace, tag_ids: list[str]) -> NDArray[np.float64]
         rows = connection.execute(
             "SELECT tag, count(DISTINCT (subject_kind, subject_id)) FROM labels WHERE value > 0 OR value IS NULL GROUP BY tag"
         ).fetchall()
-        (subjects,) = connection.execute("SELECT count(DISTINCT (subject_kind, subject_id)) FROM labels").fetchone() or (0,)
+        [(subjects,)] = connection.execute("SELECT count(DISTINCT (subject_kind, subject_id)) FROM labels").fetchall()
     shares = {tag: count / subjects for tag, count in rows}
     return np.array([shares.get(tag, 0.0) for tag in tag_ids])

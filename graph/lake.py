@@ -119,7 +119,7 @@ class Lake:
         if all(f.fresh for f in files):
             return sum(f.rows for f in files)
         with connect() as connection:
-            (count,) = connection.execute(f"SELECT count(*) FROM ({latest(name, files)})").fetchone() or (0,)
+            [(count,)] = connection.execute(f"SELECT count(*) FROM ({latest(name, files)})").fetchall()
         return int(count)
 
     def snapshot_id(self) -> str:

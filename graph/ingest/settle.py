@@ -134,7 +134,7 @@ class Settler:
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
 
     def _count(self, relation: str) -> int:
-        (count,) = self._run(f"SELECT count(*) FROM {relation}").fetchone() or (0,)
+        [(count,)] = self._run(f"SELECT count(*) FROM {relation}").fetchall()
         return int(count)
 
     def _copy(self, staged: Path, what: str, sql: str) -> Path:

@@ -118,10 +118,11 @@ class RecordStore:
 
     def person_of(self, kind: str, subject_id: str) -> str | None:
         """The person that a device or account belongs to."""
-        row = self._connection.execute(
+        # All rows are fetched: DuckDB refuses further work on a connection with a result that was not read to its end.
+        rows = self._connection.execute(
             "SELECT person_id FROM member JOIN people USING (person) WHERE kind = ? AND id = ?", [kind, subject_id]
-        ).fetchone()
-        return None if row is None else str(row[0])
+        ).fetchall()
+        return str(rows[0][0]) if rows else None
 
     def _take(self, statement: str, records: pa.Table) -> None:
         self._connection.register("arriving", records)

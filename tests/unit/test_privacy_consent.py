@@ -106,6 +106,13 @@ def test_a_withdrawal_holds_from_the_next_call_on(control: Control) -> None:
     assert consents.history("account", "a")["purposes"].to_pylist() == [EVERYTHING]
 
 
+def test_records_go_on_to_be_read_after_a_look_up_of_a_subject(control: Control) -> None:
+    consents = _consents(control, [consent("account", "a", EVERYTHING)])
+    assert consents.person_of("account", "a") == "p"
+    control.consents.append([ConsentRecord("account", "a", NOW, purposes=())], now=NOW)
+    assert consents.allowed(["p"], Purpose.ADVERTISING_PROFILE).tolist() == [False]
+
+
 def test_what_the_log_held_before_counts_too(control: Control) -> None:
     control.consents.append([ConsentRecord("account", "a", NOW, gpc=True, purposes=(4,))], now=NOW)
     consents = _consents(control, [consent("account", "a", EVERYTHING)])
