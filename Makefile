@@ -20,6 +20,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.bench_store_load
 	$(BIN)/python -m tests.bench.bench_training
 	$(BIN)/python -m tests.bench.bench_api
+	$(BIN)/python -m tests.bench.bench_cli_start
 
 # The core install, in an environment of its own: proves that nothing in it needs torch, neo4j or any other extra.
 core: $(CORE)/installed
