@@ -15,15 +15,30 @@ from gnn import registry
 from gnn.evaluate import tag_metrics
 from graph import resolve
 from graph.errors import InputError
-from graph.evaluation import evaluate_partition
+from graph.evaluation import evaluate_partition, interval
+from graph.evaluation_churn import evaluate_churn
+from graph.evaluation_probability import evaluate_probabilities, pair_probabilities
 from graph.files import read_table
 
 __all__ = ["identity", "tags"]
 
 
-def identity(workspace: Workspace, truth: Path) -> dict[str, float]:
-    """Metrics of the resolution against rows of kind, id, person. Raises InputError, NothingResolved."""
-    return evaluate_partition(resolve.load(workspace.home).members, read_table(truth))
+def identity(workspace: Workspace, truth: Path, before: Path | None = None) -> dict[str, Any]:
+    """Metrics of the resolution against rows of kind, id, person: of the partition, with a 95 % interval of F1, and of the pairs'
+    probabilities; with `before`, an earlier `export identities` of the same home, also how many ids changed since. None where
+    there is nothing to measure. Raises InputError, NothingResolved.
+    """
+    true = read_table(truth)
+    earlier = None if before is None else read_table(before)
+    resolution = resolve.load(workspace.home)
+    found: dict[str, Any] = dict(evaluate_partition(resolution.members, true))
+    found["pair_f1_low"], found["pair_f1_high"] = interval(resolution.members, true)
+    found |= evaluate_probabilities(pair_probabilities(resolution.evidence), true)
+    if earlier is not None:
+        with resolve.IdentityLog(workspace.home.identity, create=False) as log:
+            aliases = log.aliases()
+        found |= evaluate_churn(earlier, resolution.members, aliases)
+    return found
 
 
 def tags(workspace: Workspace, truth: Path) -> list[dict[str, Any]]:

@@ -9,16 +9,21 @@ import pyarrow as pa
 from graph.tables import TIME
 
 __all__ = [
+    "ACCOUNTS",
+    "DEVICES",
     "EVIDENCE",
     "GUARDED",
     "HAS_IDENTIFIER",
+    "HOUSEHOLDS",
     "IDENTIFIERS",
     "MEMBERS",
     "NETWORKS",
     "PERSONS",
     "SEEN_ON",
     "SIGNED_IN",
+    "Region",
     "Resolution",
+    "ResolutionChange",
 ]
 
 MEMBERS = pa.schema(
@@ -53,7 +58,7 @@ EVIDENCE = pa.schema(
         (
             "method",
             pa.string(),
-        ),  # rule: sign_in, shared_email, shared_phone, shared_advertising_id, alias, …
+        ),  # rule: sign_in, shared_advertising_id, alias, records, behaviour, …
         ("weight", pa.float64()),  # log2 odds
         ("probability", pa.float64()),
         ("sources", pa.list_(pa.string())),
@@ -98,6 +103,18 @@ GUARDED = pa.schema(  # members that give no evidence, with the reason in words
     ]
 )
 
+DEVICES = pa.schema([("device_id", pa.string()), ("kind", pa.string()), ("os", pa.string()), ("browser", pa.string())])
+ACCOUNTS = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("source", pa.string()),
+        ("country", pa.string()),
+        ("region", pa.string()),
+        ("created_at", TIME),
+    ]
+)
+HOUSEHOLDS = pa.schema([("person_id", pa.string()), ("household_id", pa.string())])
+
 
 @dataclass(frozen=True)
 class Resolution:
@@ -113,3 +130,22 @@ class Resolution:
     seen_on: pa.Table
     networks: pa.Table
     guarded: pa.Table = field(default_factory=GUARDED.empty_table)
+    households: pa.Table = field(default_factory=HOUSEHOLDS.empty_table)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of a resolution in which some subjects take part, with what the lake says of them: `devices` and `accounts` have
+    the schemas of the same names above."""
+
+    resolution: Resolution
+    devices: pa.Table
+    accounts: pa.Table
+
+
+@dataclass(frozen=True)
+class ResolutionChange:
+    """What an update changed: the same subjects' region before and after it."""
+
+    before: Region
+    after: Region

@@ -13,6 +13,10 @@ from api.cli.options import Json, workspace
 __all__ = ["register"]
 
 evaluate = typer.Typer(help="Measure quality against a truth file.", no_args_is_help=True)
+Before = Annotated[
+    Path | None,
+    typer.Option(help="Identities exported earlier from this home: also measure how many person ids changed since."),
+]
 Truth = Annotated[Path, typer.Option(help="Truth file: .parquet, .csv or .jsonl.")]
 
 
@@ -22,11 +26,11 @@ def register(app: typer.Typer) -> None:
 
 
 @evaluate.command("identity")
-def evaluate_identity(truth: Truth, as_json: Json = False) -> None:
-    """Pairwise and B³ scores, ARI, largest cluster. Truth columns: kind, id, person."""
+def evaluate_identity(truth: Truth, before: Before = None, as_json: Json = False) -> None:
+    """Pairwise scores with an interval, B³, ARI, largest cluster, calibration. Truth columns: kind, id, person."""
     from api import evaluate as evaluation
 
-    metrics = evaluation.identity(workspace(), truth)
+    metrics = evaluation.identity(workspace(), truth, before)
     emit(metrics) if as_json else table([{"metric": k, "value": v} for k, v in metrics.items()])
 
 

@@ -74,6 +74,7 @@ def snapshot(
         "identifiers": resolution.identifiers,
         "seen_on": resolution.seen_on,
         "networks": resolution.networks,
+        "households": resolution.households,
         "learned_tags": interests.tags,
         "learned_about": interests.about,
         "learned_interests": interests.interested_in,

@@ -40,5 +40,5 @@ NODE_QUERIES: dict[Label, str] = {
         FROM said WHERE tag_id IS NOT NULL AND tag_id <> '' GROUP BY tag_id ORDER BY tag_id
     """,
     Label.AUDIENCE: "SELECT audience_id, name, kind, size, version FROM audiences ORDER BY audience_id",
-    Label.HOUSEHOLD: "SELECT NULL::VARCHAR AS household_id WHERE false",
+    Label.HOUSEHOLD: "SELECT DISTINCT household_id FROM households ORDER BY household_id",
 }

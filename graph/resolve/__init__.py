@@ -2,6 +2,7 @@
 
 from graph.resolve.explain import Explanation, explain
 from graph.resolve.log import IdentityLog, LogEntry
-from graph.resolve.run import ResolveSettings, load, resolve
+from graph.resolve.run import load, resolve
+from graph.resolve.settings import ResolveSettings
 
 __all__ = ["Explanation", "IdentityLog", "LogEntry", "ResolveSettings", "explain", "load", "resolve"]

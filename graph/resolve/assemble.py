@@ -79,10 +79,12 @@ _QUERIES: dict[str, tuple[str, pa.Schema]] = {
 }
 
 
-def assemble(connection: duckdb.DuckDBPyConnection, person_ids: pa.Array, confidence: npt.NDArray[np.float64]) -> Resolution:
-    """`person_ids` and `confidence` are per subject number."""
+def assemble(
+    connection: duckdb.DuckDBPyConnection, person_ids: pa.Array, confidence: npt.NDArray[np.float64], households: pa.Table
+) -> Resolution:
+    """`person_ids` and `confidence` are per subject number; `households` has that schema of `graph.resolution`."""
     assigned = pa.table({"number": np.arange(len(confidence)), "person_id": person_ids, "confidence": confidence})
     connection.register("assigned", assigned)
     tables = {name: connection.sql(query).to_arrow_table().cast(schema) for name, (query, schema) in _QUERIES.items()}
     connection.unregister("assigned")
-    return Resolution(**tables)
+    return Resolution(**tables, households=households)

@@ -1,36 +1,34 @@
-"""Deterministic evidence that two devices or accounts are, or are not, one person.
+"""Evidence that two devices or accounts are, or are not, one person.
 
-In: the temporary tables of `links` and `guards`. Out: the temporary table `evidence` (left_number < right_number, method,
-weight, sources, first_seen, last_seen), one row per pair and rule; numbers are those of `subjects`. A weight is in log2 odds
-and the weights of a pair add up to its score (Fellegi and Sunter 1969); probability = 1 / (1 + 2^-weight).
+In: the temporary tables of `links`, `guards`, `record_pairs` (account pairs scored by their records) and `behaviour_pairs` (device
+pairs scored by their behaviour). Out: the temporary table `evidence` (left_number < right_number, method, weight, sources, first_seen,
+last_seen), one row per pair and rule; numbers are those of `subjects`. A weight is in log2 odds and the weights of a pair add up
+to its score (Fellegi and Sunter 1969); probability = 1 / (1 + 2^-weight).
 
 sign_in                an event with both: base + 2 log2(share) - log2(people on the device), where share is the part of either's
                        sign-ins that the pair makes up, 1 - (1 - of the device's)(1 - of the account's). A friend who signed in
                        once on my telephone and mostly signs in elsewhere weighs nothing, which is the least; a new
                        telephone weighs full.
-shared_email, shared_phone, shared_advertising_id
-                       base - log2(holders - 1). Of k holders each is paired with one earlier holder (the one whose record
-                       agrees best, the smallest of those): k - 1 pairs, not k², and no pair of records that conflict.
+shared_advertising_id  base - log2(devices - 1). Of k devices each is paired with the first: k - 1 pairs, not k².
 alias                  a site says that two ids are one: base - 2 log2(accounts said to be the same id).
-..._agrees, ..._differs
-                       two paired records agree or differ in an attribute (`comparison`). Of records that are not paired only
-                       those that conflict are told apart, since pairs are few and comparisons many.
+records, behaviour     what the two records, or the two devices' networks, contents and hours, say: the model's log2 odds. A pair that
+                       does not reach even odds counts by what disagrees alone, without the low odds that any two have beforehand:
+                       these are no evidence against what a sign-in says.
 
 Bots, shared devices and accounts, generic identifiers give no evidence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 
-from graph.resolve.comparison import Comparison, compare
 from graph.resolve.guards import Limits
 
-__all__ = ["TEMPORARY", "Weights", "find_device_evidence", "find_record_evidence"]
+__all__ = ["TEMPORARY", "Weights", "find_account_evidence", "find_behaviour_evidence", "find_device_evidence"]
 
-TEMPORARY = ("eligible", "holder_pairs", "evidence")
+TEMPORARY = ("eligible", "evidence")
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,10 @@ class Weights:
     """Base match weights in log2 odds, before dilution: 2^w true pairs for each false one among such pairs."""
 
     sign_in: float = 6.0
-    email: float = 7.0
-    phone: float = 5.0
-    """Less than an e-mail address: a household has one landline."""
     advertising_id: float = 10.0
     alias: float = 9.0
-    comparison: Comparison = field(default_factory=Comparison)
+    conflict: float = -9.0
+    """Log2 Bayes factor of two records at or under which they are two people's, whatever device both sign in on."""
 
 
 _ELIGIBLE = """
@@ -51,56 +47,32 @@ CREATE OR REPLACE TEMP TABLE eligible AS
 SELECT kind, id, number FROM subjects WHERE (kind, id) NOT IN (SELECT (kind, id) FROM classes)
 """
 
-_HOLDER_PAIRS = """
-CREATE OR REPLACE TEMP TABLE holder_pairs AS
+_EMPTY = """
+CREATE OR REPLACE TEMP TABLE evidence (left_number BIGINT, right_number BIGINT, method VARCHAR, weight DOUBLE, sources VARCHAR[],
+    first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ)
+"""
+
+_SCORED = """
+INSERT INTO evidence
+SELECT left_number, right_number, '{method}', CASE WHEN weight >= 0 THEN weight ELSE likeness END, sources, first_seen, last_seen
+FROM {pairs} WHERE (weight >= 0 OR likeness < 0)
+AND left_number IN (SELECT number FROM eligible) AND right_number IN (SELECT number FROM eligible)
+"""
+
+_ADVERTISING = """
+INSERT INTO evidence
 WITH held AS (
-    SELECT identifier_id, identifier_kind, kind, number, sources FROM holders JOIN eligible USING (kind, id)
-    WHERE identifier_id NOT IN (SELECT identifier_id FROM generic_identifiers)
-)
-SELECT a.number AS left_number, b.number AS right_number, identifier_id, identifier_kind,
-       a.kind = 'account' AND b.kind = 'account' AS accounts, list_concat(a.sources, b.sources) AS sources
-FROM held a JOIN held b USING (identifier_id, identifier_kind) WHERE a.number < b.number
-"""
-
-_COMPARED = """
-CREATE OR REPLACE TEMP TABLE compared AS
-WITH signed AS (
-    SELECT device_id, number FROM signed_in JOIN eligible e ON e.kind = 'account' AND e.id = account_id
-    WHERE device_id IN (SELECT device_id FROM signed_in GROUP BY device_id HAVING count(*) BETWEEN 2 AND 2 * $people)
-)
-SELECT left_number, right_number, bool_or(identified) AS identified FROM (
-    SELECT left_number, right_number, true AS identified FROM holder_pairs WHERE accounts
-    UNION ALL
-    SELECT a.number, b.number, false FROM signed a JOIN signed b USING (device_id) WHERE a.number < b.number
-) GROUP BY left_number, right_number
-"""
-
-_RECORDS = """
-CREATE OR REPLACE TEMP TABLE evidence AS
-WITH likeness AS (
-    SELECT left_number, right_number, sum(weight) AS likeness, sum(least(weight, 0)) AS against
-    FROM comparisons GROUP BY left_number, right_number
-), best AS (
-    SELECT identifier_id, identifier_kind, right_number,
-           arg_min(left_number, (-coalesce(likeness, 0), left_number)) AS left_number,
-           arg_min(sources, (-coalesce(likeness, 0), left_number)) AS sources
-    FROM holder_pairs LEFT JOIN likeness USING (left_number, right_number)
-    WHERE coalesce(against, 0) > $conflict GROUP BY identifier_id, identifier_kind, right_number
+    SELECT identifier_id, number, sources FROM holders JOIN eligible USING (kind, id)
+    WHERE identifier_kind = 'advertising_id' AND identifier_id NOT IN (SELECT identifier_id FROM generic_identifiers)
+), counted AS (
+    SELECT *, min(number) OVER same AS first_number, arg_min(sources, number) OVER same AS first_sources,
+           count(*) OVER same AS devices FROM held WINDOW same AS (PARTITION BY identifier_id)
 ), weighed AS (
-    SELECT left_number, right_number, 'shared_' || identifier_kind AS method, sources,
-           CASE identifier_kind WHEN 'email' THEN $email WHEN 'phone' THEN $phone ELSE $advertising_id END
-           - log2(degree - 1) AS weight
-    FROM best JOIN identifiers USING (identifier_id, identifier_kind)
+    SELECT first_number, number, $advertising_id - log2(devices - 1) AS weight, list_concat(first_sources, sources) AS sources
+    FROM counted WHERE number <> first_number
 )
-SELECT left_number, right_number, method, max(weight)::DOUBLE AS weight,
-       list_sort(list_distinct(flatten(list(sources)))) AS sources,
-       NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS last_seen
-FROM weighed GROUP BY left_number, right_number, method
-UNION ALL
-SELECT left_number, right_number, method, weight, []::VARCHAR[], NULL, NULL
-FROM comparisons JOIN likeness USING (left_number, right_number)
-LEFT JOIN (SELECT DISTINCT left_number, right_number, true AS linked FROM weighed) USING (left_number, right_number)
-WHERE linked OR (weight < 0 AND against <= $conflict)
+SELECT first_number, number, 'shared_advertising_id', max(weight), list_sort(list_distinct(flatten(list(sources)))), NULL, NULL
+FROM weighed GROUP BY first_number, number
 """
 
 _ALIASES = """
@@ -131,26 +103,22 @@ JOIN usage u ON u.device_id = s.device_id AND u.owner = coalesce(g.leader, s.acc
 """
 
 
-def find_record_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
-    """Make `evidence` from shared identifiers, comparisons and aliases between accounts; needs no sign-ins."""
+def find_account_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
+    """Make `evidence` with what speaks for and against pairs of accounts; needs no sign-ins."""
     connection.execute(_ELIGIBLE)
-    connection.execute(_HOLDER_PAIRS)
-    connection.execute(_COMPARED, {"people": limits.people_per_device})
-    compare(connection, weights.comparison)
-    connection.execute(
-        _RECORDS,
-        {
-            "conflict": weights.comparison.conflict,
-            "email": weights.email,
-            "phone": weights.phone,
-            "advertising_id": weights.advertising_id,
-        },
-    )
+    connection.execute(_EMPTY)
+    connection.execute(_SCORED.format(method="records", pairs="record_pairs"))
     connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": True})
 
 
 def find_device_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
-    """Add sign-ins and the aliases that name a device, once shared devices are known."""
+    """Add what devices take part in, once shared devices are known."""
     connection.execute(_ELIGIBLE)
+    connection.execute(_ADVERTISING, {"advertising_id": weights.advertising_id})
     connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": False})
     connection.execute(_SIGN_INS, {"sign_in": weights.sign_in})
+
+
+def find_behaviour_evidence(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add what devices' behaviour says."""
+    connection.execute(_SCORED.format(method="behaviour", pairs="behaviour_pairs"))

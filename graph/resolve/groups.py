@@ -1,6 +1,6 @@
 """Accounts that their records alone show to be one person, so that a device on which one person has two accounts counts one.
 
-In: the temporary tables `subjects`, `evidence` (of records) and `comparisons`. Out: `same_accounts` (account_id, leader) and
+In: the temporary tables `subjects`, `evidence` (of accounts) and `record_pairs`. Out: `same_accounts` (account_id, leader) and
 `conflicting_owners` (left_owner < right_owner: leaders of groups whose records conflict).
 """
 
@@ -53,7 +53,7 @@ def group_accounts(connection: duckdb.DuckDBPyConnection, join_log2_odds: float,
         """
         CREATE OR REPLACE TEMP TABLE conflicting_owners AS
         WITH opposed AS (
-            SELECT left_number, right_number FROM comparisons GROUP BY ALL HAVING sum(least(weight, 0)) <= $conflict
+            SELECT left_number, right_number FROM record_pairs WHERE likeness <= $conflict
         ), owners AS (
             SELECT coalesce(a.leader, l.id) AS a, coalesce(b.leader, r.id) AS b
             FROM opposed JOIN subjects l ON l.number = left_number JOIN subjects r ON r.number = right_number

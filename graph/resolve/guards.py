@@ -1,14 +1,16 @@
 """What must carry no evidence: generic identifiers and networks, bots, shared devices and shared accounts.
 
 In: the temporary tables of `links`. Out: the temporary tables `generic_identifiers` (identifier_id, reason),
-`generic_networks` (network_id) and `classes` (kind, id, class, reason) for subjects that are not plain persons.
+`generic_networks` and `holder_windows` (`guards_windows`), `namespaces` and `namespace_conflicts` (`guards_namespaces`), and
+`classes` (kind, id, class, reason) for subjects that are not plain persons (bots: `guards_bots`).
 
 An identifier that more subjects hold than its limit allows belongs to nobody (an office phone, `info@…`, a junk value that
 cleaning does not know). A device is shared when more people sign in on it than own it: by the number of people, where
 accounts already known to be one person count once, and by how evenly they use it, measured as the inverse Simpson index
-(1 / sum of squared shares: the number of equal users that would give the same mix; Hill 1973). One person with two accounts
-on one telephone stays one person; a household's tablet, on which two people sign in who each have devices of their own, and a
-kiosk are shared.
+(1 / sum of squared shares: the number of equal users that would give the same mix; Hill 1973). Two accounts on one telephone are
+one person where nothing is known of them. A kiosk is shared, and a household's tablet: on which two people sign in who each
+have devices of their own, or two accounts, of which one at least says who it is, that nothing in their records shows to be one
+person; and so is a device on which two ids of one unique namespace sign in.
 """
 
 from __future__ import annotations
@@ -17,13 +19,36 @@ from dataclasses import dataclass
 
 import duckdb
 
-__all__ = ["TEMPORARY", "Limits", "find_bots", "find_generic", "find_shared_accounts", "find_shared_devices"]
+from graph.resolve import guards_bots
+from graph.resolve.guards_namespaces import find_namespaces, namespace_bits
+from graph.resolve.guards_windows import find_generic_networks, find_holder_windows
 
-TEMPORARY = ("generic_identifiers", "generic_networks", "classes", "usage")
+__all__ = [
+    "TEMPORARY",
+    "Limits",
+    "add_classes",
+    "find_bots",
+    "find_generic",
+    "find_hubs",
+    "find_shared_accounts",
+    "find_shared_devices",
+    "namespace_bits",
+]
+
+TEMPORARY = (
+    "generic_identifiers",
+    "generic_networks",
+    "holder_windows",
+    "namespaces",
+    "namespace_conflicts",
+    "classes",
+    "hubs",
+    "usage",
+)
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(guards_bots.BotLimits):
     """Degrees above which something is generic or shared. Raising a limit trades over-merging for recall."""
 
     email_holders: int = 10
@@ -35,21 +60,39 @@ class Limits:
     alias_partners: int = 10
     """Subjects that one anonymous id is said to be."""
     network_devices: int = 20
-    """Devices behind one address; more is an office, a campus or a carrier."""
+    """Devices behind one address in one window; more is an office, a campus or a carrier."""
+    network_window_days: int = 30
+    recycled_kinds: tuple[str, ...] = ("phone",)
+    """Kinds of identifier that are given to somebody else after a time without use."""
+    recycled_after_days: int = 365
+    """Longest time that a telephone number is kept idle (47 CFR 52.15(f)): after a longer pause it may be another person's."""
+    unique_namespaces: tuple[str, ...] = ()
+    """Sources (of accounts, or names of source folders) in which one person has one id at most."""
     people_per_device: int = 8
     """More people than this share a device however unevenly they use it."""
     even_people: float = 2.5
     """From three people on, a device is shared when its effective number of people reaches this."""
-    second_user_share: float = 0.2
-    """Of a device's sign-ins; two people of at least this share who also have devices of their own share it."""
+    second_user_share: float = 0.1
+    """Of a device's sign-ins; two people of this share at least, twice at least, who also have devices of their own share it,
+    or whose records have nothing in common."""
     conflicting_share: float = 0.1
     """Of a device's sign-ins; two people of at least this share whose records conflict share the device."""
     devices_at_once: int = 12
     """Devices that one account uses in overlapping periods; more is an account that people share."""
-    bot_event_share: float = 0.5
-    """Share of a subject's events with a crawler's user agent."""
-    events_per_hour: int = 3_000
-    """Different seconds of one hour with an event (many events of one instant, as in undated imports, count once)."""
+    accounts_per_device: int = 64
+    """Accounts that sign in on one device, from which on it is a kiosk whoever they are: nothing is looked up beyond it."""
+    devices_per_account: int = 512
+    """Devices on which one account signs in, over all time; more is an account that people share, or a program's."""
+
+    @property
+    def most_holders(self) -> int:
+        """Holders from which on an identifier of any kind is generic."""
+        return max(self.email_holders, self.phone_holders, self.advertising_id_holders)
+
+    @property
+    def most_aliases(self) -> int:
+        """Aliases of one id from which on none of them is looked at."""
+        return 4 * self.alias_partners
 
 
 _NULL_LIKE = r"^[^0-9a-z]*(null|none|nil|nan|na|n/a|undefined|unknown|anonymous|test|0+|1+|9+|x+)?[^0-9a-z]*$"
@@ -61,43 +104,6 @@ SELECT identifier_id, CASE WHEN degree > holders_allowed THEN identifier_kind ||
 FROM (SELECT *, CASE identifier_kind WHEN 'email' THEN $email WHEN 'phone' THEN $phone ELSE $advertising_id END
       AS holders_allowed FROM identifiers)
 WHERE degree > holders_allowed OR regexp_matches(lower(value), '{_NULL_LIKE}')
-"""
-
-_GENERIC_NETWORKS = """
-CREATE OR REPLACE TEMP TABLE generic_networks AS SELECT network_id FROM networks WHERE devices > $devices
-"""
-
-_FLAGGED = """
-CREATE OR REPLACE TEMP TABLE classes AS
-WITH flags AS (
-    SELECT 'device' AS kind, device_id AS id, sum(count) AS events, sum(bot_count) AS bot_events
-    FROM touches WHERE device_id IS NOT NULL GROUP BY device_id
-    UNION ALL
-    SELECT 'account', account_id, sum(count), sum(bot_count) FROM touches WHERE account_id IS NOT NULL GROUP BY account_id
-)
-SELECT kind, id, 'bot' AS class, 'most events have the user agent of a crawler' AS reason
-FROM flags WHERE bot_events >= $share * events AND bot_events > 0
-UNION
-SELECT 'device', device_id, 'bot', 'most events have the user agent of a crawler'
-FROM devices WHERE bot
-"""
-
-# Only subjects with enough events are looked at, so that the events are read again only where there are such subjects.
-_BUSY = """
-SELECT count(*) FROM (
-    SELECT 1 FROM touches WHERE device_id IS NOT NULL GROUP BY device_id HAVING sum(count) > $limit
-    UNION ALL SELECT 1 FROM touches WHERE account_id IS NOT NULL GROUP BY account_id HAVING sum(count) > $limit)
-"""
-
-_INHUMAN = """
-INSERT INTO classes
-WITH moments AS (
-    SELECT {kind}_id AS id, epoch_us("at") // 1000000 AS second FROM events
-    WHERE {kind}_id IN (SELECT {kind}_id FROM touches WHERE {kind}_id IS NOT NULL GROUP BY {kind}_id HAVING sum(count) > $limit)
-)
-SELECT DISTINCT '{kind}', id, 'bot', 'events in more than ' || $limit || ' seconds of one hour' FROM (
-    SELECT id, second // 3600 AS hour FROM moments GROUP BY id, hour HAVING count(DISTINCT second) > $limit)
-WHERE id NOT IN (SELECT id FROM classes WHERE kind = '{kind}')
 """
 
 # One row per device and person (a group of accounts known to be one), with the person's share of the device's sign-ins.
@@ -136,18 +142,46 @@ JOIN conflicting_owners c ON c.left_owner = a.owner AND c.right_owner = b.owner
 WHERE a.share >= $share AND b.share >= $share AND a.device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
 """
 
-# Two people who each use devices of their own at least as much as this one.
+# Two people who each have a device that nobody else uses: who has one needs no second user's, unless it is the family's.
 _HOUSEHOLD = """
 INSERT INTO classes
 WITH own AS (
-    SELECT owner, sum(count) AS own_count FROM usage
-    WHERE owners = 1 AND device_id NOT IN (SELECT id FROM classes WHERE kind = 'device') GROUP BY owner
+    SELECT DISTINCT owner FROM usage
+    WHERE owners = 1 AND device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
 )
 SELECT 'device', device_id, 'shared', 'sign-ins of ' || count(*) || ' people who have devices of their own'
 FROM usage JOIN own USING (owner)
-WHERE owners >= 2 AND share >= $share AND own_count >= count
+WHERE owners >= 2 AND share >= $share AND count >= 2
   AND device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
 GROUP BY device_id HAVING count(*) >= 2
+"""
+
+# Where one of two accounts says who it is, and nothing in the other's record agrees, it cannot be told whether they are one
+# person's: they stay apart. Where nobody says anything, as in a home without account records, the device decides.
+_UNLINKED = """
+INSERT INTO classes
+WITH described AS (
+    SELECT coalesce(g.leader, account_id) AS owner FROM accounts LEFT JOIN same_accounts g USING (account_id)
+    WHERE coalesce(given_name, family_name, email, phone, birth_date, gender, street, city, postcode) IS NOT NULL
+)
+SELECT 'device', device_id, 'shared', 'sign-ins of ' || count(*) || ' accounts that nothing shows to be one person'
+FROM usage WHERE owners >= 2 AND share >= $share AND count >= 2
+  AND device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
+GROUP BY device_id HAVING count(*) >= 2 AND bool_or(owner IN (SELECT owner FROM described))
+"""
+
+# Ids, not owners: records may have shown the two to be one person, which the namespace denies.
+_NAMESPACES = """
+INSERT INTO classes
+WITH shares AS (
+    SELECT device_id, account_id, count / sum(count) OVER (PARTITION BY device_id) AS share FROM signed_in
+), used AS (
+    SELECT device_id, namespace_code, count(*) AS ids
+    FROM shares JOIN subjects s ON s.kind = 'account' AND s.id = account_id JOIN namespaces USING (number)
+    WHERE share >= $share GROUP BY ALL HAVING count(*) >= 2
+)
+SELECT 'device', device_id, 'shared', 'sign-ins of ' || max(ids) || ' ids of a source in which a person has one'
+FROM used WHERE device_id NOT IN (SELECT id FROM classes WHERE kind = 'device') GROUP BY device_id
 """
 
 _SHARED_ACCOUNTS = """
@@ -168,22 +202,41 @@ FROM running GROUP BY account_id HAVING max(at_once) > $devices
 """
 
 
+_HUBS = """
+CREATE OR REPLACE TEMP TABLE hubs AS
+SELECT 'device' AS kind, device_id AS id, 'shared' AS class, 'sign-ins of more than ' || $accounts || ' accounts' AS reason
+FROM signed_in GROUP BY device_id HAVING count(*) > $accounts
+UNION ALL
+SELECT 'account', account_id, 'shared', 'signed in on more than ' || $devices || ' devices'
+FROM signed_in GROUP BY account_id HAVING count(*) > $devices
+"""
+
+_OTHERS = "INSERT INTO classes SELECT kind, id, class, reason FROM {table} ANTI JOIN classes USING (kind, id)"
+
+
+def find_hubs(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Make `hubs` (kind, id, class, reason): subjects with so many sign-ins that nothing else about them matters."""
+    connection.execute(_HUBS, {"accounts": limits.accounts_per_device, "devices": limits.devices_per_account})
+
+
+def add_classes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Add the rows of a table (kind, id, class, reason) to `classes`, for subjects that have none yet."""
+    connection.execute(_OTHERS.format(table=table))
+
+
 def find_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-    """Make `generic_identifiers` and `generic_networks`."""
-    connection.execute(
-        _GENERIC_IDENTIFIERS,
-        {"email": limits.email_holders, "phone": limits.phone_holders, "advertising_id": limits.advertising_id_holders},
-    )
-    connection.execute(_GENERIC_NETWORKS, {"devices": limits.network_devices})
+    """Make `generic_identifiers`, `generic_networks`, `holder_windows`, `namespaces` and `namespace_conflicts`. Raises
+    SettingsError for too many namespaces."""
+    allowed = {"email": limits.email_holders, "phone": limits.phone_holders, "advertising_id": limits.advertising_id_holders}
+    connection.execute(_GENERIC_IDENTIFIERS, allowed)
+    find_generic_networks(connection, limits.network_devices, limits.network_window_days)
+    find_holder_windows(connection, allowed, limits.recycled_kinds, limits.recycled_after_days)
+    find_namespaces(connection, limits.unique_namespaces, 2 * limits.people_per_device)
 
 
 def find_bots(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-    """Make `classes` with the bots, by user agent and by rate."""
-    connection.execute(_FLAGGED, {"share": limits.bot_event_share})
-    limit = {"limit": limits.events_per_hour}
-    if connection.execute(_BUSY, limit).fetchall() != [(0,)]:
-        for kind in ("device", "account"):
-            connection.execute(_INHUMAN.format(kind=kind), limit)
+    """Make `classes` with the bots, by user agent, rate and evenness."""
+    guards_bots.find_bots(connection, limits)
 
 
 def find_shared_accounts(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
@@ -200,4 +253,6 @@ def find_shared_devices(connection: duckdb.DuckDBPyConnection, limits: Limits) -
     connection.execute(_USAGE)
     connection.execute(_MANY, {"people": limits.people_per_device, "even": limits.even_people})
     connection.execute(_CONFLICTING, {"share": limits.conflicting_share})
+    connection.execute(_NAMESPACES, {"share": limits.conflicting_share})
     connection.execute(_HOUSEHOLD, {"share": limits.second_user_share})
+    connection.execute(_UNLINKED, {"share": limits.second_user_share})

@@ -1,47 +1,35 @@
 """The identity log: who is which person now, which ids are retired, and every change that led there.
 
-One SQLite database in WAL mode, `identity.sqlite`, changed by one transaction per run, so that a kill leaves the earlier or the
-later state whole. Tables:
+One database, `identity.sqlite` (`log_database` lists its tables), changed by one transaction per run or operator command. Rows of
+the log are only ever added, with their cause:
 
-members   kind, id -> person_id, and the run that first saw the member: the key index, one look-up per subject
-persons   every id ever given, with its anchor and the runs that made and retired it; an id is never given twice
-aliases   retired id -> the person that has its members now (chains are kept short: always a living person)
-log       append-only: create, merge (other = retired id), split (other = parent), join (a new member), move (a member, other =
-          its earlier person), leave (a member that the lake no longer has), retire (a person without members); `at` is the as-of
-          time of the run's input, never the wall clock. With `members` it says who was where after any run
-state     the last run's number and the folder of its derived tables
+create   a new person
+merge    person_id took in other_id, which is retired and an alias now
+split    person_id, a new id, was made of members of other_id
+revive   person_id, retired before, has its members again; other_id had them
+redirect the retired id other_id leads to person_id now, which has most of its members
+join     kind, id is new in the lake and became a member of a person that was there
+move     kind, id became a member of person_id and was one of other_id
+leave    kind, id is no longer in the lake
+retire   no member of person_id is left in the lake
+assert   an operator said something about kind, id (see `log_assertions`); person_id and other_id are the two sides' persons
+revoke   an operator took that back
+
+`at` is the as-of time of the run's input, or the time an operator command was given; no clock is read here.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
 
-from graph.errors import HomeError, HomeNotWritable
+from graph.resolve.changes import Retired
+from graph.resolve.log_database import IdentityDatabase
 
 __all__ = ["IdentityLog", "LogEntry"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS members (kind TEXT, id TEXT, person_id TEXT NOT NULL, since_run INTEGER NOT NULL,
-    PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS persons (person_id TEXT NOT NULL, anchor_kind TEXT NOT NULL, anchor_id TEXT NOT NULL,
-    created_run INTEGER NOT NULL, retired_run INTEGER);
-CREATE TABLE IF NOT EXISTS aliases (person_id TEXT PRIMARY KEY, current_id TEXT NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at TEXT, action TEXT NOT NULL,
-    person_id TEXT NOT NULL, other_id TEXT, kind TEXT, id TEXT, cause TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS state (only INTEGER PRIMARY KEY CHECK (only = 1), run INTEGER NOT NULL, version TEXT);
-INSERT OR IGNORE INTO state VALUES (1, 0, NULL);
-"""
-# Made after the first bulk load, when sorting once is cheaper than keeping order row by row.
-_INDEXES = """
-CREATE UNIQUE INDEX IF NOT EXISTS persons_id ON persons (person_id);
-CREATE INDEX IF NOT EXISTS members_person ON members (person_id);
-CREATE INDEX IF NOT EXISTS aliases_current ON aliases (current_id);
-"""
+_LARGEST = 2**63 - 1  # of SQLite's integers
 
 
 @dataclass(frozen=True)
@@ -59,89 +47,79 @@ class LogEntry:
     cause: str
 
 
-class IdentityLog:
+class IdentityLog(IdentityDatabase):
     """The log of one home. Use as a context manager; reading works while another process writes."""
-
-    def __init__(self, folder: Path, *, create: bool = True) -> None:
-        """Open the log in `folder`. Raises HomeNotWritable, HomeError; FileNotFoundError with `create=False`."""
-        self._folder = folder
-        path = folder / "identity.sqlite"
-        if not create and not path.exists():
-            raise FileNotFoundError(path)
-        with self._translated():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
-            if create:
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")
-                self._database.execute("PRAGMA cache_size = -65536")  # 64 MiB: the upper levels of a large index
-                if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-                    self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-
-    def __enter__(self) -> IdentityLog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the database; may be called twice."""
-        self._database.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All changes inside happen together or, when the block or the process ends before its end, not at all."""
-        with self._translated():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
 
     # -- reading ---------------------------------------------------------------------------------------------------------
 
     def state(self) -> tuple[int, str | None]:
         """Number of the last run and the folder of its tables; (0, None) before the first."""
-        with self._translated():
-            run, version = self._database.execute("SELECT run, version FROM state").fetchone()
+        ((run, version),) = self.rows("SELECT run, version FROM state")
         return int(run), version
+
+    def parameters(self) -> str | None:
+        """The folder of the fitted parameters; None before the first fit."""
+        if not self.has_assertions():  # a database of the first form, which no writer has opened since
+            return None
+        found: str | None = self.one("SELECT parameters FROM state")
+        return found
 
     def members(self) -> tuple[list[str], list[str], list[str]]:
         """Kinds, ids and person ids of all members, in order of (kind, id)."""
-        with self._translated():
-            rows = self._database.execute("SELECT kind, id, person_id FROM members ORDER BY kind, id").fetchall()
+        rows = self.rows("SELECT kind, id, person_id FROM members ORDER BY kind, id")
         if not rows:
             return [], [], []
         kinds, ids, persons = zip(*rows, strict=True)
         return list(kinds), list(ids), list(persons)
 
+    def members_among(self, kinds: Sequence[str], ids: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+        """The same of these subjects, in their order, without those that are no members; one look-up each."""
+        found = [(k, i, p) for k, i in zip(kinds, ids, strict=True) if (p := self.person_of(k, i)) is not None]
+        return [k for k, _, _ in found], [i for _, i, _ in found], [p for _, _, p in found]
+
     def person_of(self, kind: str, id_: str) -> str | None:
         """The person that a device or account belongs to."""
-        return self._one("SELECT person_id FROM members WHERE kind = ? AND id = ?", kind, id_)
+        found: str | None = self.one("SELECT person_id FROM members WHERE kind = ? AND id = ?", kind, id_)
+        return found
 
     def members_of(self, person_id: str) -> list[tuple[str, str]]:
         """(kind, id) of a living person's members, in order."""
-        with self._translated():
-            return self._database.execute(
-                "SELECT kind, id FROM members WHERE person_id = ? ORDER BY kind, id", (person_id,)
-            ).fetchall()
+        return self.pairs("SELECT kind, id FROM members WHERE person_id = ? ORDER BY kind, id", person_id)
 
     def current(self, person_id: str) -> str | None:
         """The living person behind an id, itself or by alias; None for an id never given or without members left."""
-        alive = self._one("SELECT person_id FROM persons WHERE person_id = ? AND retired_run IS NULL", person_id)
-        return alive or self._one("SELECT current_id FROM aliases WHERE person_id = ?", person_id)
+        alive: str | None = self.one("SELECT person_id FROM persons WHERE person_id = ? AND retired_run IS NULL", person_id)
+        return alive or self.one("SELECT current_id FROM aliases WHERE person_id = ?", person_id)
 
     def ever_given(self, person_id: str) -> bool:
         """Whether this id is or was a person's."""
-        return self._one("SELECT person_id FROM persons WHERE person_id = ?", person_id) is not None
+        return self.one("SELECT person_id FROM persons WHERE person_id = ?", person_id) is not None
+
+    def created_runs(self, person_ids: Sequence[str]) -> list[int]:
+        """The run that made each of these persons."""
+        return [int(self.one("SELECT created_run FROM persons WHERE person_id = ?", p)) for p in person_ids]
 
     def aliases(self) -> dict[str, str]:
         """Retired id to living person."""
-        with self._translated():
-            return dict(self._database.execute("SELECT person_id, current_id FROM aliases ORDER BY person_id").fetchall())
+        return dict(self.pairs("SELECT person_id, current_id FROM aliases ORDER BY person_id"))
+
+    def retired_into(self, person_id: str) -> list[Retired]:
+        """The retired persons under a living one, directly or under others, in order of id."""
+        found = self.rows(
+            "SELECT a.person_id, a.into_id, p.created_run, p.retired_run FROM aliases a JOIN persons p USING (person_id) "
+            "WHERE a.current_id = ? ORDER BY a.person_id",
+            person_id,
+        )
+        return [Retired(*row) for row in found]
+
+    def origins(self, person_id: str) -> list[tuple[str, str, str]]:
+        """Kind, id and origin of a living person's members whose origin is a retired person."""
+        return [
+            (kind, id_, origin)
+            for kind, id_, origin in self.rows(
+                "SELECT kind, id, origin_id FROM members WHERE person_id = ? AND origin_id IS NOT NULL", person_id
+            )
+        ]
 
     def entries(self, actions: Iterable[str] = (), *, person_id: str | None = None, limit: int = 100) -> list[LogEntry]:
         """The newest log entries first; of these actions, or of all; of one person, or of all."""
@@ -149,49 +127,63 @@ class IdentityLog:
         conditions = [f"action IN ({', '.join('?' * len(wanted))})"] if wanted else []
         conditions += ["(person_id = ? OR other_id = ?)"] if person_id is not None else []
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        values = [*wanted, *([person_id] * 2 if person_id is not None else []), limit]
-        with self._translated():
-            rows = self._database.execute(f"SELECT * FROM log {where} ORDER BY seq DESC LIMIT ?", values).fetchall()
-        return [LogEntry(*row) for row in rows]
+        values = [*wanted, *([person_id] * 2 if person_id is not None else []), min(limit, _LARGEST)]
+        return [LogEntry(*row) for row in self.rows(f"SELECT * FROM log {where} ORDER BY seq DESC LIMIT ?", *values)]
+
+    def entry(self, seq: int) -> LogEntry | None:
+        """One row of the log."""
+        found = self.rows("SELECT * FROM log WHERE seq = ?", seq) if 0 < seq <= _LARGEST else []
+        return LogEntry(*found[0]) if found else None
 
     # -- writing, inside a transaction ---------------------------------------------------------------------------------------
 
     def start_run(self) -> int:
         """Count a new run; returns its number."""
-        with self._translated():
-            self._database.execute("UPDATE state SET run = run + 1")
+        self.change("UPDATE state SET run = run + 1")
         return self.state()[0]
 
-    def set_version(self, version: str) -> None:
-        """Name the folder of the derived tables that belong to the state."""
-        self._database.execute("UPDATE state SET version = ?", (version,))
+    def set_version(self, version: str, parameters: str | None = None) -> None:
+        """Name the folders of the derived tables and of the fitted parameters that belong to the state."""
+        self.change("UPDATE state SET version = ?, parameters = ?", version, parameters)
 
     def add_persons(self, run: int, persons: Iterable[tuple[str, str, str]]) -> None:
         """Persons made by this run: (person_id, kind and id of the anchor)."""
-        self._database.executemany(
-            f"INSERT INTO persons VALUES (?, ?, ?, {int(run)}, NULL)",
-            persons,
-        )
+        self.change_many(f"INSERT INTO persons VALUES (?, ?, ?, {int(run)}, NULL)", persons)
 
     def put_members(self, run: int, kinds: Iterable[str], ids: Iterable[str], persons: Iterable[str]) -> None:
         """Insert members or change their person; fastest in order of (kind, id)."""
-        self._database.executemany(
-            "INSERT INTO members VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET person_id = excluded.person_id",
+        self.change_many(
+            "INSERT INTO members VALUES (?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET person_id = excluded.person_id",
             zip(kinds, ids, persons, repeat(run)),
         )
 
+    def put_origins(self, origins: Iterable[tuple[str | None, str, str]]) -> None:
+        """Change origins of members: (origin or None for the member's own person, kind, id)."""
+        self.change_many("UPDATE members SET origin_id = ? WHERE kind = ? AND id = ?", origins)
+
     def remove_members(self, members: Iterable[tuple[str, str]]) -> None:
         """Forget members that the lake no longer has."""
-        self._database.executemany("DELETE FROM members WHERE kind = ? AND id = ?", members)
+        self.change_many("DELETE FROM members WHERE kind = ? AND id = ?", members)
 
     def retire(self, run: int, person_id: str, survivor: str | None) -> None:
-        """Retire a person; its id, and those that led to it, become aliases of the survivor, if there is one."""
-        self._database.execute("UPDATE persons SET retired_run = ? WHERE person_id = ?", (run, person_id))
+        """Retire a living person; its id, and those that lead to it, lead to the living survivor, if there is one."""
+        self.change("UPDATE persons SET retired_run = ? WHERE person_id = ?", run, person_id)
         if survivor is None:
-            self._database.execute("DELETE FROM aliases WHERE current_id = ?", (person_id,))
+            self.change("DELETE FROM aliases WHERE current_id = ?", person_id)
         else:
-            self._database.execute("UPDATE aliases SET current_id = ?, run = ? WHERE current_id = ?", (survivor, run, person_id))
-            self._database.execute("INSERT INTO aliases VALUES (?, ?, ?)", (person_id, survivor, run))
+            self.change("UPDATE aliases SET current_id = ? WHERE current_id = ?", survivor, person_id)
+            self.change("INSERT INTO aliases VALUES (?, ?, ?)", person_id, survivor, survivor)
+
+    def revive(self, person_id: str) -> None:
+        """A retired person lives again; the ids that were merged into it lead to it again."""
+        self._lead(person_id, person_id)
+        self.change("DELETE FROM aliases WHERE person_id = ?", person_id)
+        self.change("UPDATE persons SET retired_run = NULL WHERE person_id = ?", person_id)
+
+    def redirect(self, person_id: str, living: str) -> None:
+        """A retired id, and those that were merged into it, lead to this living person."""
+        self._lead(person_id, living)
+        self.change("UPDATE aliases SET into_id = ? WHERE person_id = ?", living, person_id)
 
     def append(
         self,
@@ -201,33 +193,16 @@ class IdentityLog:
         entries: Iterable[tuple[str, str | None, str | None, str | None, str]],
     ) -> None:
         """Add log rows of one action: (person_id, other_id, kind, id, cause)."""
-        self._database.executemany(
+        self.change_many(
             "INSERT INTO log (run, at, action, person_id, other_id, kind, id, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             ((run, at, action, *entry) for entry in entries),
         )
 
-    def build_indexes(self) -> None:
-        """Make the indexes that are not there yet."""
-        for statement in _INDEXES.strip().split("\n"):
-            self._database.execute(statement)
-
-    def _one(self, query: str, *values: str) -> str | None:
-        with self._translated():
-            row = self._database.execute(query, values).fetchone()
-        return None if row is None else str(row[0])
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise HomeNotWritable(self._folder, str(error)) from error
-        except sqlite3.DatabaseError as error:
-            raise HomeError(
-                f"{self._folder / 'identity.sqlite'} is damaged ({error}); restore it from a backup, "
-                "since person ids cannot be made again"
-            ) from error
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and not self._folder.exists():
-                raise
-            raise HomeNotWritable(self._folder, error.strerror or str(error)) from error
+    def _lead(self, person_id: str, living: str) -> None:
+        """Make a retired id and all that were merged into it lead to a living person."""
+        self.change(
+            "WITH RECURSIVE below (id) AS (SELECT ? UNION SELECT person_id FROM aliases JOIN below ON into_id = below.id) "
+            "UPDATE aliases SET current_id = ? WHERE person_id IN (SELECT id FROM below)",
+            person_id,
+            living,
+        )

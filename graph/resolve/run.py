@@ -1,45 +1,48 @@
-"""The resolve stage: lake to persons.
+"""The resolve stage, all of the lake: to persons.
 
 In: a connection with a view for each input table (`graph.lake.Lake.connect`) and the home, for the identity log. Out: a
 `Resolution`, stored in the home: person ids in the identity log, tables as Parquet files, switched by one transaction. Run
 again on the same input, it changes no id and writes no log entry.
 
-links -> guards -> evidence -> cluster -> lifecycle -> log, each in the file of its name.
+links -> records, guards, evidence, behaviour -> cluster -> lifecycle -> log, each in the file of its name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from graph.errors import NothingResolved
 from graph.home import Home
 from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
-from graph.resolve import comparison, evidence, groups, guards, links
+from graph.resolve import assertions, evidence, groups, guards, households, links, record_pairs
+from graph.resolve.as_of import standing_at
 from graph.resolve.assemble import assemble
+from graph.resolve.behaviour import find_behaviour_pairs
 from graph.resolve.cluster import Clusters, cluster
-from graph.resolve.contraction import ClusterRules
+from graph.resolve.cross_device import CrossDeviceModel
+from graph.resolve.decay import AsOf, find_as_of
+from graph.resolve.fitted import Fitted, load_fitted, save_fitted
 from graph.resolve.groups import numbers
+from graph.resolve.guards import namespace_bits
+from graph.resolve.incremental import index
 from graph.resolve.log import IdentityLog
 from graph.resolve.persons import assign_persons, record
+from graph.resolve.record_pairs import Records
+from graph.resolve.records import RecordModel, fit, records_table
+from graph.resolve.settings import ResolveSettings
+from graph.resolve.steps import find_evidence, no_behaviour
 from graph.resolve.versions import prune, read_version, write_version
 
-__all__ = ["ResolveSettings", "load", "resolve"]
+__all__ = ["load", "resolve"]
 
-
-_STEPS = 7
-
-
-@dataclass(frozen=True)
-class ResolveSettings:
-    """Parameters of each step."""
-
-    limits: guards.Limits = field(default_factory=guards.Limits)
-    weights: evidence.Weights = field(default_factory=evidence.Weights)
-    rules: ClusterRules = field(default_factory=ClusterRules)
+_STEPS = 9
 
 
 def resolve(
@@ -48,32 +51,20 @@ def resolve(
     *,
     key: bytes,
     settings: ResolveSettings | None = None,
+    refit: bool = False,
+    as_of: datetime | None = None,
+    index_batch: int | None = None,
     progress: Progress = ignore_progress,
 ) -> Resolution:
     """Resolve the lake behind `connection` and store the result in the home; its writer lock is the caller's.
 
-    `key` is the home's hashing key; `progress` is called with (what, done, total). Temporary tables are made on the connection
-    and dropped. Raises HomeNotWritable, HomeError.
+    `key` is the home's hashing key; with `refit` the parameters of the models are fitted anew; `as_of` gives what a run at that time
+    would have found (default: the latest event that can be trusted, see `decay`). With `index_batch`, the number of the last batch in
+    the lake behind the connection, the key index is filled, so that updates can follow. `progress` is called with (what, done, total).
+    Temporary tables are made on the connection and dropped. Raises HomeNotWritable, HomeError, SettingsError, ModelError.
     """
-    settings = settings or ResolveSettings()
-    try:
-        progress("resolve: links", 0, _STEPS)
-        links.build_links(connection, key)
-        progress("resolve: guards", 1, _STEPS)
-        guards.find_generic(connection, settings.limits)
-        guards.find_bots(connection, settings.limits)
-        guards.find_shared_accounts(connection, settings.limits)
-        progress("resolve: evidence", 2, _STEPS)
-        evidence.find_record_evidence(connection, settings.weights, settings.limits)
-        groups.group_accounts(connection, settings.rules.join_log2_odds, settings.weights.comparison.conflict)
-        guards.find_shared_devices(connection, settings.limits)
-        evidence.find_device_evidence(connection, settings.weights, settings.limits)
-        progress("resolve: clusters", 3, _STEPS)
-        clusters = _cluster(connection, settings.rules)
-        progress("resolve: person ids", 4, _STEPS)
-        return _store(connection, home, clusters, progress)
-    finally:
-        _drop(connection)
+    with standing_at(connection, as_of):
+        return _Run(connection, home, key, settings or ResolveSettings(), index_batch, progress)(refit=refit, as_of=as_of)
 
 
 def load(home: Home) -> Resolution:
@@ -94,38 +85,120 @@ def load(home: Home) -> Resolution:
     raise nothing
 
 
-def _cluster(connection: duckdb.DuckDBPyConnection, rules: ClusterRules) -> Clusters:
-    is_account = numbers(connection, "SELECT kind = 'account' AS is_account FROM subjects ORDER BY number")["is_account"]
-    pairs = numbers(connection, "SELECT left_number, right_number, weight FROM evidence")
-    return cluster(
-        is_account.astype(bool),
-        pairs["left_number"].astype(np.int64),
-        pairs["right_number"].astype(np.int64),
-        pairs["weight"].astype(np.float64),
-        rules,
-    )
+@dataclass(frozen=True)
+class _Run:
+    """One run."""
 
+    connection: duckdb.DuckDBPyConnection
+    home: Home
+    key: bytes
+    settings: ResolveSettings
+    index_batch: int | None
+    progress: Progress
 
-def _store(connection: duckdb.DuckDBPyConnection, home: Home, clusters: Clusters, progress: Progress) -> Resolution:
-    """Find the person ids, write log and tables, switch."""
-    folder = home.identity / "resolved"
-    with IdentityLog(home.identity) as log:
-        persons = assign_persons(connection, log, clusters.anchor)
-        resolution = assemble(connection, persons.ids, clusters.confidence)
-        progress("resolve: tables", 5, _STEPS)
+    def __call__(self, *, refit: bool, as_of: datetime | None) -> Resolution:
+        """Everything, in order."""
+        connection, settings = self.connection, self.settings
+        at = AsOf(as_of) if as_of is not None else find_as_of(connection)
+        with IdentityLog(self.home.identity) as log:
+            try:
+                self._say("links", 0)
+                links.build_links(connection, self.key)
+                self._say("records", 1)
+                earlier = self._earlier(log, refit)
+                records, model = self._records(None if earlier is None else earlier.records)
+                record_pairs.find_record_pairs(connection, records, settings.limits.people_per_device)
+                self._say("evidence", 2)
+                devices = [None if earlier is None else earlier.devices]
+                guards.find_hubs(connection, settings.limits)
+                find_evidence(connection, settings, at.at, behaviour=lambda _: self._behaviour(devices, fit=earlier is None))
+                record_pairs.weigh_components(connection, records, settings.rules.join_log2_odds)
+                assertions.add_evidence(connection, log)
+                self._say("clusters", 4)
+                clusters = self._cluster()
+                fill = None if self.index_batch is None else lambda version: self._fill(log, records, version, at.at)
+                return self._store(log, clusters, Fitted(model, devices[0]), fill, fitted=earlier is None)
+            finally:
+                self._drop()
+
+    def _earlier(self, log: IdentityLog, refit: bool) -> Fitted | None:
+        """The parameters of earlier runs, unless they are to be fitted anew or are too poor to be kept."""
+        name = log.parameters()
+        if refit or name is None:
+            return None
+        found = load_fitted(self.home.identity / "parameters", name)
+        return found if found.records.specs else None
+
+    def _records(self, model: RecordModel | None) -> tuple[Records, RecordModel]:
+        """All records, ready for the model, which is fitted where there is none."""
+        table = records_table(self.connection)
+        if model is None:
+            model = fit(table, self.settings.records, self.progress)
+        accounts = self.connection.sql("SELECT number, id FROM subjects WHERE kind = 'account' ORDER BY number").to_arrow_table()
+        return Records(model.prepare(table), table["account_id"].combine_chunks(), accounts), model
+
+    def _behaviour(self, devices: list[CrossDeviceModel | None], *, fit: bool) -> None:
+        self._say("behaviour", 3)
+        if self.settings.behaviour:
+            devices[0] = find_behaviour_pairs(self.connection, self.key, devices[0], fit=fit)
+        else:
+            no_behaviour(self.connection)
+
+    def _cluster(self) -> Clusters:
+        is_account = numbers(self.connection, "SELECT kind = 'account' AS is_account FROM subjects ORDER BY number")["is_account"]
+        pairs = numbers(self.connection, "SELECT left_number, right_number, weight FROM evidence")
+        return cluster(
+            is_account.astype(bool),
+            pairs["left_number"].astype(np.int64),
+            pairs["right_number"].astype(np.int64),
+            pairs["weight"].astype(np.float64),
+            self.settings.rules,
+            occupied=namespace_bits(self.connection, len(is_account)),
+        )
+
+    def _fill(self, log: IdentityLog, records: Records, version: str, as_of: datetime | None) -> None:
+        self._say("key index", 8)
+        places, keys = records.prepared.block_keys()
+        blocks = pa.table({"key": keys, "cap": records.prepared.block_caps(), "number": records.number(places)})
+        index.fill(log, self.connection, blocks, version=version, batch=self.index_batch or 0, as_of=as_of)
+
+    def _store(
+        self,
+        log: IdentityLog,
+        clusters: Clusters,
+        fitted_now: Fitted,
+        fill: Callable[[str], None] | None,
+        *,
+        fitted: bool,
+    ) -> Resolution:
+        """Find the person ids, write log, tables and, if wanted, the key index; switch."""
+        folder, parameters = self.home.identity / "resolved", self.home.identity / "parameters"
+        self._say("person ids", 5)
+        persons = assign_persons(self.connection, log, clusters.anchor)
+        self._say("households", 6)
+        homes = households.find_households(self.connection, persons.ids, self.settings.households)
+        resolution = assemble(self.connection, persons.ids, clusters.confidence, homes)
+        self._say("tables", 7)
         version = write_version(folder, resolution)
-        before = log.state()[1]
-        progress("resolve: identity log", 6, _STEPS)
+        name = save_fitted(parameters, fitted_now) if fitted else log.parameters()
+        before = (log.state()[1], log.parameters())
+        self._say("identity log", 8)
         with log.transaction():
             record(log, persons)
-            log.set_version(version)
-            progress("resolve: commit", 6, _STEPS)
-        prune(folder, {version, before or version})
-    progress("resolve", _STEPS, _STEPS)
-    return resolution
+            log.set_version(version, name)
+            if fill is not None:
+                fill(version)
+            self._say("commit", 8)
+        prune(folder, {version, before[0] or version})
+        prune(parameters, {str(name), before[1] or str(name)})
+        self.progress("resolve", _STEPS, _STEPS)
+        return resolution
 
+    def _say(self, what: str, done: int) -> None:
+        self.progress(f"resolve: {what}", done, _STEPS)
 
-def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    for module in (links, guards, comparison, evidence, groups):
-        for table in module.TEMPORARY:
-            connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    def _drop(self) -> None:
+        for module in (links, guards, record_pairs, evidence, groups, households):
+            for table in module.TEMPORARY:
+                self.connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.connection.execute("DROP TABLE IF EXISTS temp.behaviour_pairs")

@@ -1,18 +1,17 @@
 """The embedded graph store: a Ladybug database in the home's `graph` folder, in this process.
 
 A write makes another database file and swaps it in (see `ladybug_files`); reads look at the current one, read-only, and notice a
-swap by whichever process. One store may be used by many threads at once.
+swap by whichever process. A live store changes a copy of its own in place instead, and swaps it in at each `flush` (see
+`ladybug_live`). One store may be used by many threads at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, LifoQueue
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import ladybug
 import psutil
@@ -22,8 +21,10 @@ from graph.errors import ForeignGraph, HomeNotWritable, QueryError, StoreError, 
 from graph.progress import Progress, ignore_progress
 from graph.schema import Label, Type
 from graph.snapshot import Delta, Snapshot
-from graph.store.conform import conform_delta, conform_snapshot
-from graph.store.ladybug_files import Current, GraphFiles
+from graph.store.conform import conform_delta, conform_snapshot, delta_rows
+from graph.store.ladybug_files import GraphFiles
+from graph.store.ladybug_live import LiveDatabase
+from graph.store.ladybug_opened import LEAST_BYTES, Opened, open_current
 from graph.store.ladybug_values import from_ladybug, missing_parameters, to_ladybug
 from graph.store.ladybug_write import create_schema, write_delta, write_snapshot
 from graph.store.named import named_query
@@ -31,8 +32,10 @@ from graph.store.protocol import Row
 
 __all__ = ["LadybugStore"]
 
-_READER_BYTES = 1 << 30
-_LEAST_BYTES = 256 << 20
+_Result = TypeVar("_Result")
+
+_LIVE_ROWS = 2_000
+"""A larger change to a live store makes another database: that takes seconds, as so many single rows would."""
 _OPENING_TRIES = 5
 _USERS_FAULT = (
     "Parser exception",
@@ -48,32 +51,21 @@ _USERS_FAULT = (
 )
 
 
-@dataclass
-class _Opened:
-    """A database that is open for reading, and its connections that nobody uses just now."""
-
-    current: Current | None
-    database: ladybug.Database
-    idle: LifoQueue[ladybug.Connection] = field(default_factory=LifoQueue)
-
-    def close(self) -> None:
-        with suppress(Empty):
-            while True:
-                self.idle.get_nowait().close()
-
-
 class LadybugStore:
-    """`GraphStore` over the folder `path`. `memory_bytes` bounds Ladybug's buffers while it writes (default: two fifths of the
-    machine's memory); 3 million relationships take about 1 GB. Raises nothing until it is used."""
+    """`GraphStore` over the folder `path`. `memory_bytes` bounds Ladybug's buffers while it writes, and those of a live store
+    (default: two fifths of the machine's memory); 3 million relationships take about 1 GB. `live` makes small changes take
+    milliseconds; it counts for nothing in a store that is read only. Raises nothing until it is used."""
 
     dialect = "ladybug"
 
-    def __init__(self, path: Path, *, read_only: bool = False, memory_bytes: int | None = None) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, live: bool = False, memory_bytes: int | None = None) -> None:
         self._files = GraphFiles(path)
         self._read_only = read_only
-        self._memory_bytes = max(_LEAST_BYTES, memory_bytes or psutil.virtual_memory().total * 2 // 5)
+        self._memory_bytes = max(LEAST_BYTES, memory_bytes or psutil.virtual_memory().total * 2 // 5)
+        self._live = LiveDatabase(self._files, self._memory_bytes) if live and not read_only else None
         self._lock = Lock()
-        self._opened: _Opened | None = None
+        self._writing = Lock()
+        self._opened: Opened | None = None
 
     def replace(
         self,
@@ -85,15 +77,24 @@ class LadybugStore:
         """Make another database from the snapshot and swap it in. See `GraphStore.replace`. Raises HomeNotWritable too."""
         self._check_home(snapshot.home_id, replace_foreign=replace_foreign)
         conformed = conform_snapshot(snapshot)
-        with self._writing(snapshot.home_id, copy=False) as connection:
-            write_snapshot(connection, conformed, progress)
+        self._rewrite(snapshot.home_id, lambda connection: write_snapshot(connection, conformed, progress), copy=False)
 
     def apply(self, delta: Delta) -> None:
-        """Apply the change to a copy of the database and swap it in. See `GraphStore.apply`. Raises HomeNotWritable too."""
+        """Apply the change, to a copy of the database that is swapped in, or in place where the store is live and the change is
+        small. See `GraphStore.apply`. Raises HomeNotWritable too."""
         self._check_home(delta.home_id, replace_foreign=False)
         conformed = conform_delta(delta)
-        with self._writing(delta.home_id, copy=True) as connection:
-            write_delta(connection, conformed)
+        if self._live is not None and not conformed.cleared and delta_rows(conformed) <= _LIVE_ROWS:
+            with self._translating():
+                self._live.change(delta.home_id, lambda connection: write_delta(connection, conformed, points_only=True))
+            return
+        self._rewrite(delta.home_id, lambda connection: write_delta(connection, conformed), copy=True)
+
+    def flush(self) -> None:
+        """Swap the live database's state in. See `GraphStore.flush`. Raises HomeNotWritable."""
+        if self._live is not None:
+            with self._translating():
+                self._live.flush()
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a read statement of the catalogue. See `GraphStore.query`."""
@@ -124,8 +125,7 @@ class LadybugStore:
         home_id = self.home_id()
         if home_id is None:
             raise StoreError("the graph is empty: write to it with `tessera run` first")
-        with self._writing(home_id, copy=True) as connection:
-            return _rows(connection, statement, parameters)
+        return self._rewrite(home_id, lambda connection: _rows(connection, statement, parameters), copy=True)
 
     def counts(self) -> dict[str, int]:
         """Nodes by label and relationships by type. See `GraphStore.counts`."""
@@ -135,15 +135,24 @@ class LadybugStore:
 
     def home_id(self) -> str | None:
         """The home whose graph is held; None before the first write."""
+        working = None if self._live is None else self._live.home_id()
+        if working is not None:
+            return working
         current = self._files.current()
         return None if current is None else current.home_id
 
     def close(self) -> None:
-        """Release the file. The store opens it again if it is used again."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+        """Flush and release the file. The store opens it again if it is used again. Raises HomeNotWritable where it cannot
+        flush: then what was applied since the last flush is lost."""
+        try:
+            if self._live is not None:
+                with self._translating():
+                    self._live.close()
+        finally:
+            with self._lock:
+                if self._opened is not None:
+                    self._opened.close()
+                    self._opened = None
 
     def _check_writable(self) -> None:
         if self._read_only:
@@ -155,50 +164,55 @@ class LadybugStore:
         if found not in (None, home_id) and not replace_foreign:
             raise ForeignGraph(str(self._files.folder), str(found), home_id)
 
-    @contextmanager
-    def _writing(self, home_id: str, *, copy: bool) -> Iterator[ladybug.Connection]:
-        with self._files.rewriting(home_id, copy=copy) as file:
+    def _rewrite(self, home_id: str, work: Callable[[ladybug.Connection], _Result], *, copy: bool) -> _Result:
+        """Run `work` on another database, a copy of what the store holds if `copy`, which is swapped in if it succeeds."""
+        with self._translating(), self._new_file(home_id, copy=copy) as file:
             made = not file.exists()
-            with self._translating():
-                database = ladybug.Database(file, buffer_pool_size=self._memory_bytes, auto_checkpoint=False)
-                connection = ladybug.Connection(database)
-                try:
-                    connection.execute("BEGIN TRANSACTION")
-                    if made:
-                        create_schema(connection)
-                    yield connection
-                    connection.execute("COMMIT")
-                    connection.execute(cypher.load("checkpoint", self.dialect).text)
-                finally:
-                    connection.close()
-                    database.close()
+            database = ladybug.Database(file, buffer_pool_size=self._memory_bytes, auto_checkpoint=False)
+            connection = ladybug.Connection(database)
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                if made:
+                    create_schema(connection)
+                result = work(connection)
+                connection.execute("COMMIT")
+                connection.execute(cypher.load("checkpoint", self.dialect).text)
+                return result
+            finally:
+                connection.close()
+                database.close()
+
+    @contextmanager
+    def _new_file(self, home_id: str, *, copy: bool) -> Iterator[Path]:
+        if self._live is not None:
+            with self._live.rewriting(home_id, copy=copy) as file:
+                yield file
+            return
+        with self._writing, self._files.locked():
+            current = self._files.current()
+            with self._files.rewriting(home_id, source=current.file if copy and current is not None else None) as file:
+                yield file
 
     @contextmanager
     def _reading(self) -> Iterator[ladybug.Connection]:
-        """A connection to the current database that nobody else uses meanwhile."""
-        opened = self._open_current()
-        try:
-            connection = opened.idle.get_nowait()
-        except Empty:
-            connection = ladybug.Connection(opened.database)
-        with self._translating():
+        """A connection to the current database, or the live one, that nobody else uses meanwhile."""
+        opened = None if self._live is None else self._live.opened()
+        with self._translating(), (opened or self._open_current()).lent() as connection:
             yield connection
-        if opened is self._opened:
-            opened.idle.put(connection)  # after an error it is dropped instead
 
-    def _open_current(self) -> _Opened:
+    def _open_current(self) -> Opened:
         with self._lock:
             for _ in range(_OPENING_TRIES):
                 current = self._files.current()
                 if self._opened is not None and self._opened.current == current:
                     return self._opened
-                database = _open(current)
-                if database is None:  # swapped away between the look and the opening
+                opened = open_current(current)
+                if opened is None:  # swapped away between the look and the opening
                     continue
                 if self._opened is not None:
                     self._opened.close()
-                self._opened = _Opened(current, database)
-                return self._opened
+                self._opened = opened
+                return opened
         raise StoreUnavailable(str(self._files.folder), "its database file cannot be opened")
 
     @contextmanager
@@ -223,22 +237,6 @@ class LadybugStore:
         if line.startswith("IO exception"):
             return HomeNotWritable(self._files.folder, line.removeprefix("IO exception: "))
         return StoreError(f"the embedded graph failed: {line}")
-
-
-def _open(current: Current | None) -> ladybug.Database | None:
-    """The database, read-only; an empty one in memory where there is none yet; None if the file has gone."""
-    if current is None:
-        database = ladybug.Database(":memory:", buffer_pool_size=_LEAST_BYTES)
-        connection = ladybug.Connection(database)
-        create_schema(connection)
-        connection.close()
-        return database
-    try:
-        return ladybug.Database(current.file, read_only=True, buffer_pool_size=_READER_BYTES)
-    except RuntimeError:
-        if current.file.exists():
-            raise
-        return None
 
 
 def _count(connection: ladybug.Connection, statement: str, **slots: str) -> int:

@@ -1,11 +1,13 @@
-"""Writes a snapshot or a delta into a Ladybug database that nobody else has open. Tables go in as Arrow, without Python rows.
+"""Writes a snapshot or a delta into a Ladybug database that nobody else writes. Large tables go in as Arrow, without Python rows.
 
 In: a connection in a transaction, and conformed tables. Out: nothing. Rows that are there are updated, the others appended with
-COPY. Without a transaction around them, each small COPY would wait for the disk on its own.
+COPY. Without a transaction around them, each small COPY would wait for the disk on its own. Few rows go in one by one, by key
+(see `ladybug_points`): a statement over a table of rows scans the whole relationship table, 0.3 to 0.6 s on three million.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import ladybug
@@ -15,8 +17,14 @@ import cypher
 from graph.progress import Progress, ignore_progress
 from graph.schema import ARROW_TYPES, NODES, RELATIONSHIPS, Edge, Property, Type
 from graph.snapshot import Delta, Snapshot
+from graph.store.ladybug_points import delete_nodes, delete_relationships, put_nodes, put_relationships
 
 __all__ = ["create_schema", "write_delta", "write_snapshot"]
+
+_POINT_NODES = 50
+_POINT_RELATIONSHIPS = 500
+"""Up to so many rows of a table single statements are the faster way, measured on a million devices and three million
+relationships: 0.4 ms a row, against 25 ms for a table of nodes and 200 to 1,000 ms for one of relationships."""
 
 _UTC = ARROW_TYPES[Property.TIMESTAMP]
 _NAIVE = pa.timestamp("us")  # Ladybug's TIMESTAMP has no zone; everything in it is UTC
@@ -45,14 +53,26 @@ def write_snapshot(connection: ladybug.Connection, snapshot: Snapshot, progress:
     progress("load graph", done, total)
 
 
-def write_delta(connection: ladybug.Connection, delta: Delta) -> None:
-    """Apply a change, in the order that `graph.snapshot.Delta` gives."""
+def write_delta(connection: ladybug.Connection, delta: Delta, *, points_only: bool = False) -> None:
+    """Apply a change, in the order that `graph.snapshot.Delta` gives. With `points_only` every table goes in row by row, else
+    only small ones. Raises StoreError where a relationship lacks an end.
+    """
+    point_nodes, point_relationships = (sys.maxsize,) * 2 if points_only else (_POINT_NODES, _POINT_RELATIONSHIPS)
     _clear(connection, delta.cleared)
     for label, keys in delta.deleted_nodes.items():
+        if len(keys) <= point_nodes:
+            delete_nodes(connection, label, keys)
+            continue
         _run(connection, "delete_nodes", pa.table({"c0": keys}), label=label, key=NODES[label].key)
     for edge, table in delta.deleted_relationships.items():
+        if table.num_rows <= point_relationships:
+            delete_relationships(connection, edge, table)
+            continue
         _run(connection, "delete_relationships", _numbered(table), **_names(edge), discriminators=_matching(edge))
     for label, table in delta.nodes.items():
+        if table.num_rows <= point_nodes:
+            put_nodes(connection, label, table)
+            continue
         names = {"label": label, "key": NODES[label].key}
         if NODES[label].properties:
             names["assignments"] = _assignments("n", table.column_names[1:], 1)
@@ -60,6 +80,9 @@ def write_delta(connection: ladybug.Connection, delta: Delta) -> None:
         if new.num_rows:
             _run(connection, "copy_nodes", new, label=label)
     for edge, table in delta.relationships.items():
+        if table.num_rows <= point_relationships:
+            put_relationships(connection, edge, table)
+            continue
         names = {**_names(edge), "discriminators": _matching(edge)}
         if RELATIONSHIPS[edge.type].properties:
             names["assignments"] = _assignments("r", table.column_names[2:], 2)

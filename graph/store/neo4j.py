@@ -17,7 +17,7 @@ from graph.snapshot import Delta, Snapshot
 from graph.store.conform import conform_delta, conform_snapshot
 from graph.store.named import named_query
 from graph.store.neo4j_connection import Neo4jConnection
-from graph.store.neo4j_delta import apply_delta
+from graph.store.neo4j_delta import apply_at_once, apply_delta
 from graph.store.neo4j_load import load
 from graph.store.protocol import Row
 
@@ -47,7 +47,8 @@ class Neo4jStore:
     ) -> None:
         """Empty the database, load the snapshot, check the counts. See `GraphStore.replace`."""
         self._check_writable()
-        self._check_home(snapshot.home_id, replace_foreign=replace_foreign)
+        if not replace_foreign:
+            self._check_home(self._marker(), snapshot.home_id)
         conformed = conform_snapshot(snapshot)
         self._constrain("_Tessera", "name")
         self._mark(snapshot.home_id, complete=False)
@@ -64,15 +65,17 @@ class Neo4jStore:
     def apply(self, delta: Delta) -> None:
         """Apply the change. See `GraphStore.apply`. Raises StoreError where a replacement broke off before."""
         self._check_writable()
-        found, complete = self._check_home(delta.home_id, replace_foreign=False)
         conformed = conform_delta(delta)
-        if found is None:
+        if apply_at_once(self._connection, conformed, lambda row: self._is_ours(row, delta.home_id)):
+            return
+        if not self._is_ours(self._marker(), delta.home_id):
             self._constrain("_Tessera", "name")
             self._constrain_keys()
             self._mark(delta.home_id, complete=True)
-        elif not complete:
-            raise StoreError(f"graph store {self._connection.address} is half filled; run `tessera run` again to fill it")
         apply_delta(self._connection, conformed)
+
+    def flush(self) -> None:
+        """Nothing: what is applied is durable and seen by all."""
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a read statement of the catalogue. See `GraphStore.query`."""
@@ -99,17 +102,16 @@ class Neo4jStore:
 
     def home_id(self) -> str | None:
         """The home whose graph the database holds; None where it is empty or holds something else."""
-        home_id, _, _ = self._marker()
+        home_id: str | None = self._marker()["home_id"]
         return home_id
 
     def close(self) -> None:
         """Close the driver."""
         self._connection.close()
 
-    def _marker(self) -> tuple[str | None, bool, bool]:
-        """Home id, whether its graph is whole, whether there are nodes but no marker."""
-        found = self._connection.named("read_marker")[0]
-        return found["home_id"], found["complete"], found["foreign"]
+    def _marker(self) -> Row:
+        """The row of `read_marker`."""
+        return self._connection.named("read_marker")[0]
 
     def _mark(self, home_id: str, *, complete: bool) -> None:
         self._connection.named("write_marker", {"home_id": home_id, "complete": complete})
@@ -118,11 +120,16 @@ class Neo4jStore:
         if self._read_only:
             raise StoreError(f"graph store {self._connection.address} was opened to be read only")
 
-    def _check_home(self, home_id: str, *, replace_foreign: bool) -> tuple[str | None, bool]:
-        found, complete, foreign = self._marker()
-        if not replace_foreign and (foreign or found not in (None, home_id)):
-            raise ForeignGraph(self._connection.address, found or _NOT_OURS, home_id)
-        return found, complete
+    def _check_home(self, marker: Row, home_id: str) -> None:
+        if marker["foreign"] or marker["home_id"] not in (None, home_id):
+            raise ForeignGraph(self._connection.address, marker["home_id"] or _NOT_OURS, home_id)
+
+    def _is_ours(self, marker: Row, home_id: str) -> bool:
+        """Whether the database holds this home's graph, rather than nothing. Raises ForeignGraph, StoreError."""
+        self._check_home(marker, home_id)
+        if marker["home_id"] is not None and not marker["complete"]:
+            raise StoreError(f"graph store {self._connection.address} is half filled; run `tessera run` again to fill it")
+        return marker["home_id"] is not None
 
     def _constrain(self, label: str, key: str) -> None:
         self._connection.named("create_constraint", label=label, key=key)

@@ -5,7 +5,7 @@ In: a URL. Out: rows. Times out and retries within bounds; no message holds the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,10 +18,16 @@ from graph.store.protocol import Row
 if TYPE_CHECKING:
     import neo4j
 
-__all__ = ["Neo4jConnection", "Step"]
+__all__ = ["Answer", "Check", "Neo4jConnection", "Step"]
 
 Step = tuple[str, list[tuple[Any, ...]]]
 """A statement with `$rows`, and the rows."""
+
+Answer = list[list[Any]]
+"""Rows of a result, as lists of values."""
+
+Check = Callable[[Step, Answer], None]
+"""A look at a step and its answer, which raises where that is wrong."""
 
 _CONNECT_SECONDS = 10.0
 _RETRY_SECONDS = 10.0
@@ -63,11 +69,20 @@ class Neo4jConnection:
         with self._session() as session:
             session.run(text).consume()
 
-    def write(self, steps: Sequence[Step]) -> list[list[list[Any]]]:
-        """Run the steps in one transaction; the rows of each as lists of values, unconverted."""
+    def write(self, steps: Sequence[Step], *, check: Check | None = None) -> list[Answer]:
+        """Run the steps in one transaction; the rows of each as lists of values, unconverted. What `check` raises undoes all."""
+        with self._session() as session:
+            return session.execute_write(lambda transaction: _answers(transaction, steps, check))
 
-        def work(transaction: neo4j.ManagedTransaction) -> list[list[list[Any]]]:
-            return [transaction.run(text, rows=rows).values() for text, rows in steps]
+    def write_if(self, statement: str, allows: Callable[[Row], bool], steps: Sequence[Step], *, check: Check) -> bool:
+        """As `write`, if `allows` says yes to the one row that `statement` gives first in the same transaction; whether it
+        did. What it raises undoes all."""
+
+        def work(transaction: neo4j.ManagedTransaction) -> bool:
+            if not allows(transaction.run(statement).single(strict=True).data()):
+                return False
+            _answers(transaction, steps, check)
+            return True
 
         with self._session() as session:
             return session.execute_write(work)
@@ -122,6 +137,15 @@ class Neo4jConnection:
             raise StoreError(f"graph store {self.address}: {type(error).__name__}") from error
         except OSError as error:
             raise StoreUnavailable(self.address, error.strerror or type(error).__name__) from error
+
+
+def _answers(transaction: neo4j.ManagedTransaction, steps: Sequence[Step], check: Check | None) -> list[Answer]:
+    answers = []
+    for step in steps:
+        answers.append(transaction.run(step[0], rows=step[1]).values())
+        if check is not None:
+            check(step, answers[-1])
+    return answers
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ __all__ = ["Rows", "encode"]
 
 _TIME = ARROW_TYPES[Property.TIMESTAMP]
 _MICROSECONDS = 1_000_000
+_FEW_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Rows:
 def encode(leading: Sequence[pa.ChunkedArray], table: pa.Table, names: Sequence[str], *, sparse: bool) -> Rows:
     """Rows with the `leading` columns first (r[0], r[1], …), then the properties `names` of `table`.
 
-    With `sparse`, properties that are null in every row are left out, as is right for new nodes and relationships.
+    With `sparse`, properties that are null in every row are left out, as is right for new nodes and relationships. Without it
+    the expressions depend on the names alone, so that the server compiles one statement for all tables of a kind.
     """
     columns, expressions = list(leading), {}
     for name in names:
@@ -49,7 +51,9 @@ def encode(leading: Sequence[pa.ChunkedArray], table: pa.Table, names: Sequence[
         if column.type == _TIME:
             columns += _seconds_and_nanoseconds(column)
             time = f"datetime({{epochSeconds: r[{at}], nanosecond: r[{at + 1}]}})"
-            expressions[name] = f"CASE WHEN r[{at}] IS NULL THEN NULL ELSE {time} END" if column.null_count else time
+            expressions[name] = (
+                f"CASE WHEN r[{at}] IS NULL THEN NULL ELSE {time} END" if column.null_count or not sparse else time
+            )
         else:
             columns.append(column)
             expressions[name] = f"r[{at}]"
@@ -57,8 +61,12 @@ def encode(leading: Sequence[pa.ChunkedArray], table: pa.Table, names: Sequence[
 
 
 def _seconds_and_nanoseconds(column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
-    """Floor division and its remainder: Arrow's own division rounds towards zero."""
+    """Floor division and its remainder: Arrow's own division rounds towards zero, and its calls cost more than few rows do."""
     total = column.cast(pa.int64())
+    if len(total) <= _FEW_ROWS:
+        parts = [(None, None) if t is None else divmod(t, _MICROSECONDS) for t in total.to_pylist()]
+        whole = pa.chunked_array([pa.array([second for second, _ in parts], pa.int64())])
+        return [whole, pa.chunked_array([pa.array([None if r is None else r * 1000 for _, r in parts], pa.int64())])]
     truncated = pc.divide(total, _MICROSECONDS)
     negative_rest = pc.less(total, pc.multiply(truncated, _MICROSECONDS))
     seconds = pc.subtract(truncated, negative_rest.cast(pa.int64()))

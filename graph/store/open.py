@@ -12,13 +12,16 @@ from graph.store.protocol import GraphStore
 __all__ = ["open_store"]
 
 
-def open_store(url: str, home: Home, *, read_only: bool = False) -> GraphStore:
+def open_store(url: str, home: Home, *, read_only: bool = False, live: bool = False) -> GraphStore:
     """`ladybug` is the database in the home's own folder, a Neo4j URL the server there; nothing is connected to yet.
+
+    With `live`, small changes take milliseconds, and other processes see them after a `flush`: for whoever writes all the time.
+    Neo4j is always so, and needs no flush.
 
     Raises SettingsError for anything else, MissingExtra where the Neo4j driver is not installed.
     """
     if url == "ladybug":
-        return LadybugStore(home.graph, read_only=read_only)
+        return LadybugStore(home.graph, read_only=read_only, live=live)
     if url.partition("://")[0].strip() in SCHEMES:
         return Neo4jStore(url, read_only=read_only)
     raise SettingsError(f"TESSERA_GRAPH_URL is neither ladybug nor a Neo4j URL ({', '.join(SCHEMES)}://user:password@host:port)")

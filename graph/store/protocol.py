@@ -33,7 +33,13 @@ class GraphStore(Protocol):
         starts afresh. Raises ForeignGraph where another home's graph is there and `replace_foreign` is not set."""
 
     def apply(self, delta: Delta) -> None:
-        """Apply a change; applying it again changes nothing. Raises ForeignGraph, StoreUnavailable."""
+        """Apply a change; applying it again changes nothing. Whoever reads through this object sees it from here on; other
+        processes do, and a crash keeps it, after `flush`. Raises ForeignGraph, StoreUnavailable."""
+
+    def flush(self) -> None:
+        """Make everything applied durable and visible to other processes. Only a live Ladybug store has anything to do: all
+        others are so far after each `apply`. A crash before it leaves the graph of the last flush, and the changes since are
+        applied again by whoever keeps them. May run beside reads and `apply`. Raises HomeNotWritable."""
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a read statement of the catalogue. Raises UnknownQuery, QueryError, StoreUnavailable."""
@@ -54,4 +60,4 @@ class GraphStore(Protocol):
         """The home whose graph is held; None for an empty store. Raises StoreUnavailable, StoreRefused."""
 
     def close(self) -> None:
-        """Release the connection or file. May be called twice."""
+        """Flush, then release the connection or file. May be called twice."""

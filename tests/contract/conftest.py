@@ -10,7 +10,7 @@ import pytest
 from graph.snapshot import Snapshot
 from graph.store import GraphStore, LadybugStore, Neo4jStore
 
-KINDS = ["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)]
+KINDS = ["ladybug", "ladybug-live", pytest.param("neo4j", marks=pytest.mark.neo4j)]
 
 
 def emptied(url: str) -> Neo4jStore:
@@ -23,8 +23,11 @@ def emptied(url: str) -> Neo4jStore:
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
     """An empty store of each kind."""
-    on_disk = request.param == "ladybug"
-    store: GraphStore = LadybugStore(tmp_path / "graph") if on_disk else emptied(request.getfixturevalue("neo4j_url"))
+    store: GraphStore
+    if request.param == "neo4j":
+        store = emptied(request.getfixturevalue("neo4j_url"))
+    else:
+        store = LadybugStore(tmp_path / "graph", live=request.param == "ladybug-live")
     yield store
     store.close()
 

@@ -253,7 +253,7 @@ def test_a_damaged_note_is_named(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graph.store.ladybug._LEAST_BYTES", 16 << 20)
+    monkeypatch.setattr("graph.store.ladybug.LEAST_BYTES", 16 << 20)
     store = LadybugStore(tmp_path, memory_bytes=16 << 20)
     people = [{"person_id": f"p{i:030}"} for i in range(400_000)]
     with pytest.raises(StoreError, match="needs more memory than the 16 MiB"):

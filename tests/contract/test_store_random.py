@@ -95,11 +95,26 @@ def follow(store: GraphStore, history: tuple[Snapshot, list[Delta]]) -> None:
         assert held(store) == state
 
 
-@settings(max_examples=12, **SMALL)
-@given(history=histories())
-def test_ladybug_holds_what_the_tables_say(history: tuple[Snapshot, list[Delta]], tmp_path: Path) -> None:
-    store = LadybugStore(tmp_path / "graph")
-    follow(store, history)
+@pytest.mark.parametrize(("live", "tables"), [(False, False), (False, True), (True, False), (True, True)])
+def test_ladybug_holds_what_the_tables_say(live: bool, tables: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `tables`, more than a few rows go the way of large tables, and of large changes where the store is live."""
+    if tables:
+        monkeypatch.setattr("graph.store.ladybug_write._POINT_NODES", 0)
+        monkeypatch.setattr("graph.store.ladybug_write._POINT_RELATIONSHIPS", 1)
+        monkeypatch.setattr("graph.store.ladybug._LIVE_ROWS", 6)
+    store = LadybugStore(tmp_path / "graph", live=live)
+
+    @settings(max_examples=6, **SMALL)
+    @given(history=histories())
+    def check(history: tuple[Snapshot, list[Delta]]) -> None:
+        follow(store, history)
+        final = held(store)
+        store.flush()
+        reader = LadybugStore(tmp_path / "graph", read_only=True)
+        assert held(reader) == final
+        reader.close()
+
+    check()
     store.close()
 
 

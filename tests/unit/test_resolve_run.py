@@ -21,6 +21,7 @@ from graph.errors import HomeError, NothingResolved
 from graph.home import Home
 from graph.resolution import Resolution
 from graph.resolve import IdentityLog, load, resolve
+from graph.resolve.assertions import assert_never, assert_same
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_growth_changes_few_ids_and_every_retired_id_leads_to_its_members(home: 
     assert causes <= {"sign_in", "shared_email"}
 
 
-def test_a_merge_and_a_split_are_logged_and_undone_evidence_splits_again(home: Home) -> None:
+def test_a_merge_is_logged_and_undone_evidence_gives_back_what_was(home: Home) -> None:
     apart = {"events": [*sign_ins("d1", "a1", 2), *sign_ins("d2", "a2", 2), *sign_ins("d3", "a2", 2)]}
     first = persons(resolve(connect(**apart), home, key=KEY))
     joined = {**apart, "accounts": [{"account_id": a, "email": "x@example.com"} for a in ("a1", "a2")]}
@@ -146,10 +147,29 @@ def test_a_merge_and_a_split_are_logged_and_undone_evidence_splits_again(home: H
         assert log.current(gone) == survivor
     third = persons(resolve(connect(**apart), home, key=KEY))
     assert third["account", "a2"] == survivor
-    assert third["account", "a1"] == third["device", "d1"] not in {survivor, gone}
+    assert third == first
     with IdentityLog(home.identity, create=False) as log:
-        (split,) = log.entries(["split"])
-        assert (split.person_id, split.other_id) == (third["account", "a1"], survivor)
+        (revived,) = log.entries(["revive"])
+        assert (revived.person_id, revived.other_id, revived.cause) == (gone, survivor, "nothing joins the parts any more")
+        assert log.aliases() == {}
+
+
+def test_what_operators_asserted_is_evidence_of_every_run(home: Home) -> None:
+    events = {"events": [*sign_ins("d1", "a1", 2), *sign_ins("d2", "a2", 2), *sign_ins("d3", "a3", 2)]}
+    tables = {**events, "accounts": [{"account_id": a, "email": "x@example.com"} for a in ("a1", "a2")]}
+    with IdentityLog(home.identity) as log:
+        assert_never(log, ("device", "d1"), ("account", "a2"), at=minutes(0), by="operator")
+        assert_same(log, ("account", "a2"), ("device", "d3"), at=minutes(0), by="operator")
+    for _ in range(2):
+        found = resolve(connect(**tables), home, key=KEY)
+        who = persons(found)
+        assert who["account", "a2"] == who["device", "d3"] == who["account", "a3"]
+        assert who["device", "d1"] != who["account", "a2"]
+        said = {(r["left_id"], r["right_id"]): r for r in found.evidence.to_pylist() if r["method"].startswith("asserted")}
+        assert {pair: (r["method"], r["weight"], r["sources"]) for pair, r in said.items()} == {
+            ("a2", "d1"): ("asserted_never", -1e6, ["operator"]),
+            ("a2", "d3"): ("asserted_same", 1e3, ["operator"]),
+        }
 
 
 def test_members_that_leave_the_lake_leave_the_log_and_their_id_is_not_given_again(home: Home) -> None:

@@ -1,0 +1,195 @@
+"""An incremental run: new lake rows change the index, the evidence around them, the clusters that this reaches, and their persons.
+
+In: the identity log, open, with its index filled, and new rows. Out: log and index changed by one transaction, and what that changed.
+For one version of the fitted parameters and one as-of time it ends in the partition that a full run of the same input ends in:
+
+- Evidence is looked at again wherever a change can reach. What a piece of evidence depends on lies within `_REACH` steps of either
+  end (`reach.around`): the people of a device (one step), their other devices (two), who else uses those (three).
+- Clusters are made again for every component of supporting pairs in which a pair, a class or a member changed: clusters never cross
+  components, and a component that lost a pair holds one of its ends on either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from graph.database import connect
+from graph.resolve import assertions
+from graph.resolve.cluster import cluster
+from graph.resolve.guards import namespace_bits
+from graph.resolve.incremental.changes import Changes
+from graph.resolve.incremental.index import rows_for, standing_as_of
+from graph.resolve.incremental.reach import around, components_of, pairs_within
+from graph.resolve.incremental.records import compare_changed, weigh_within
+from graph.resolve.incremental.take import take
+from graph.resolve.incremental.world import World, load_cluster, load_world
+from graph.resolve.log import IdentityLog
+from graph.resolve.persons import assign_persons, record
+from graph.resolve.records import RecordModel
+from graph.resolve.settings import ResolveSettings
+from graph.resolve.steps import find_evidence
+
+__all__ = ["Follower"]
+
+_REACH = 3
+_OWN = "('records_within', 'asserted_same', 'asserted_never')"  # evidence that is kept apart from that of `steps.find_evidence`
+_EVIDENCE = """
+SELECT left_number, right_number, method, weight, to_json(sources)::VARCHAR, epoch_us(first_seen), epoch_us(last_seen) FROM evidence
+"""
+
+Pair = tuple[int, int]
+Piece = tuple[str, float, str, int | None, int | None]
+
+
+@dataclass
+class Follower:
+    """Follows changes of one home. `key`: the home's hashing key. `model`: the match model of the run that filled the index.
+    Keeps scratch space (an in-memory database) between updates; one thread at a time."""
+
+    log: IdentityLog
+    key: bytes
+    model: RecordModel
+    settings: ResolveSettings = field(default_factory=ResolveSettings)
+    scratch: duckdb.DuckDBPyConnection = field(default_factory=lambda: connect(threads="1"))
+
+    def take(self, rows: Mapping[str, pa.Table], superseding: frozenset[str] = frozenset()) -> frozenset[int]:
+        """Take rows (by lake table, see `take`) into the index and follow them; call it inside the log's transaction. Gives the
+        index's numbers of the subjects of which a link, a piece of evidence or the person changed. Raises NeedsFullRun."""
+        changes = take(self.log, rows, key=self.key, limits=self.settings.limits, superseding=superseding)
+        return self.follow(changes)
+
+    def follow(self, changes: Changes) -> frozenset[int]:
+        """Bring evidence, clusters and persons up to date with changes of the index."""
+        changes.linked |= self._compare(changes)
+        stirred = self._renew_evidence(changes) | self._renew_assertions() | changes.new
+        reached: set[int] = set()
+        if stirred:
+            reached = components_of(self.log, stirred, self.settings.rules.join_log2_odds)
+            self._weigh_within(reached, changes.records)
+            self._renew_persons(reached)
+        changed = frozenset(changes.touched | changes.linked | changes.records | changes.browsed | reached)
+        self.log.change_many("INSERT OR IGNORE INTO k_changed VALUES (?)", [(s,) for s in sorted(changed)])
+        return changed
+
+    # -- evidence --------------------------------------------------------------------------------------------------------------
+
+    def _compare(self, changes: Changes) -> set[int]:
+        most = 2 * self.settings.limits.people_per_device
+        return compare_changed(self.log, self.scratch, self.model, changes.records | changes.beside, most)
+
+    def _renew_evidence(self, changes: Changes) -> set[int]:
+        """Find evidence and classes again where they may have changed; gives the subjects where they did."""
+        start = changes.linked | changes.records
+        if not start:
+            return set()
+        limits, join = self.settings.limits, self.settings.rules.join_log2_odds
+        affected = around(self.log, start, _REACH, limits, join)
+        near = around(self.log, affected, _REACH + 1, limits, join)
+        world = load_world(self.scratch, self.log, near, limits)
+        find_evidence(
+            self.scratch,
+            self.settings,
+            standing_as_of(self.log),
+            known_bots=True,
+            behaviour=lambda _: None,
+        )
+        return self._renew_pairs(world, affected) | self._renew_classes(world, affected)
+
+    def _renew_pairs(self, world: World, affected: set[int]) -> set[int]:
+        found: dict[Pair, set[Piece]] = {}
+        for left, right, method, *rest in self.scratch.sql(_EVIDENCE).fetchall():
+            pair = world.ordered(left, right)
+            if pair[0] in affected or pair[1] in affected:
+                found.setdefault(pair, set()).add((method, rest[0], rest[1], rest[2], rest[3]))
+        stored: dict[Pair, set[Piece]] = {}
+        query = f"SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE {{}} IN (?) AND method NOT IN {_OWN}"
+        for end in ("l", "r"):
+            for left, right, method, *rest in rows_for(self.log, query.format(end), affected):
+                stored.setdefault((left, right), set()).add((method, rest[0], rest[1], rest[2], rest[3]))
+        differing = sorted(pair for pair in found.keys() | stored.keys() if found.get(pair) != stored.get(pair))
+        self.log.change_many(f"DELETE FROM k_evidence WHERE l = ? AND r = ? AND method NOT IN {_OWN}", differing)
+        self._insert((*pair, *piece) for pair in differing for piece in found.get(pair, ()))
+        return {number for pair in differing for number in pair}
+
+    def _renew_classes(self, world: World, affected: set[int]) -> set[int]:
+        query = "SELECT number, class, min(reason) FROM classes JOIN subjects USING (kind, id) GROUP BY number, class"
+        found = {world.numbers[n]: (class_, reason) for n, class_, reason in self.scratch.sql(query).fetchall()}
+        stored = {s: (c, r) for s, c, r in rows_for(self.log, "SELECT s, class, reason FROM k_class WHERE s IN (?)", affected)}
+        differing = [s for s in sorted(affected) if found.get(s) != stored.get(s)]
+        self.log.change_many("DELETE FROM k_class WHERE s = ?", [(s,) for s in differing])
+        self.log.change_many("INSERT INTO k_class VALUES (?, ?, ?)", [(s, *found[s]) for s in differing if s in found])
+        return set(differing)
+
+    def _renew_assertions(self) -> set[int]:
+        """Bring what operators say up to date: assertions come and go, and take effect when their subject appears."""
+        stored = set(
+            self.log.rows(
+                "SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE method LIKE 'asserted_%'"
+            )
+        )
+        rows = assertions.evidence_rows(self.log)
+        if not rows and not stored:
+            return set()
+        wanted = {row for row in map(self._placed, rows) if row is not None}
+        self.log.change_many(
+            "DELETE FROM k_evidence WHERE l = ? AND r = ? AND method = ?", [row[:3] for row in sorted(stored - wanted)]
+        )
+        self._insert(sorted(wanted - stored))
+        return {number for row in stored ^ wanted for number in row[:2]}
+
+    def _placed(self, row: assertions.EvidenceRow) -> tuple[int, int, str, float, str, int, int] | None:
+        """An assertion's row by number; None while it has no effect."""
+        ends = []
+        for kind, id_ in ((row.left_kind, row.left_id), (row.right_kind, row.right_id)):
+            found = self.log.rows(
+                "SELECT s, class FROM k_subject LEFT JOIN k_class USING (s) WHERE kind = ? AND id = ?", kind, id_
+            )
+            if not found or (found[0][1] is not None and row.method != assertions.ASSERTED_NEVER):
+                return None
+            ends.append(int(found[0][0]))
+        said = round(row.said.timestamp() * 1_000_000)
+        return ends[0], ends[1], row.method, row.weight, '["operator"]', said, said
+
+    def _insert(self, rows: Iterable[tuple[object, ...]]) -> None:
+        self.log.change_many("INSERT INTO k_evidence VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # type: ignore[arg-type]
+
+    # -- persons ---------------------------------------------------------------------------------------------------------------
+
+    def _weigh_within(self, reached: set[int], changed: set[int]) -> None:
+        accounts = {s for (s,) in rows_for(self.log, "SELECT s FROM k_subject WHERE kind = 'account' AND s IN (?)", reached)}
+        if len(accounts) < 2:
+            return
+        components: list[set[int]] = []
+        rest = set(reached)
+        while rest:
+            one = components_of(self.log, [min(rest)], self.settings.rules.join_log2_odds)
+            components.append(one & accounts)
+            rest -= one
+        weigh_within(self.log, self.scratch, self.model, components, changed)
+
+    def _renew_persons(self, reached: set[int]) -> None:
+        """Cluster whole components anew, and give their clusters person ids."""
+        numbers = load_cluster(self.scratch, self.log, reached, self.settings.limits)
+        try:
+            place = {number: i for i, number in enumerate(numbers)}
+            pairs = pairs_within(self.log, reached)
+            kinds = self.scratch.sql("SELECT kind = 'account' AS a FROM subjects ORDER BY number").to_arrow_table()
+            clusters = cluster(
+                kinds["a"].to_numpy(),
+                np.array([place[left] for left, _, _ in pairs], np.int64),
+                np.array([place[right] for _, right, _ in pairs], np.int64),
+                np.array([weight for _, _, weight in pairs], np.float64),
+                self.settings.rules,
+                occupied=namespace_bits(self.scratch, len(numbers)),
+            )
+            record(self.log, assign_persons(self.scratch, self.log, clusters.anchor, whole=False))
+        finally:
+            for table in ("subjects", "touches", "evidence", "accounts", "namespaces"):
+                self.scratch.unregister(table)
+        confidence = zip(numbers, clusters.confidence.tolist(), strict=True)
+        self.log.change_many("INSERT OR REPLACE INTO k_confidence VALUES (?, ?)", confidence)

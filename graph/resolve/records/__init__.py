@@ -1,0 +1,18 @@
+"""Record linkage without configuration: `fit` a model, `prepare` records, find and score pairs."""
+
+from graph.resolve.records.fit import fit
+from graph.resolve.records.model import RecordModel
+from graph.resolve.records.prepared import BlockDegrees, Matches, PairScores, PreparedRecords
+from graph.resolve.records.settings import RecordSettings
+from graph.resolve.records.table import records_table
+
+__all__ = [
+    "BlockDegrees",
+    "Matches",
+    "PairScores",
+    "PreparedRecords",
+    "RecordModel",
+    "RecordSettings",
+    "fit",
+    "records_table",
+]

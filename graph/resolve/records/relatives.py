@@ -1,0 +1,54 @@
+"""Relatives: pairs of two entities that share what a household shares, as a third class beside matches and strangers.
+
+Without them a mixture of two classes takes people of one household for matches, and learns from them that given names and birth
+dates hardly matter. In: the records, and fitted parameters. Out: where the fit starts; and whether what it found is relatives. A
+third class that fits better is found in any data: matches with errors, or people who moved. It counts as relatives only if dates
+agree in it by chance, since people of one family differ in their birth dates, and at least one more telling column does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from graph.resolve.records.kinds import KINDS
+from graph.resolve.records.parameters import AGREES, ALONE, Parameters
+from graph.resolve.records.sampling import FitData
+
+__all__ = ["relatives_hold", "starting_relatives"]
+
+_TINY = 1e-9
+_SHARED = 0.5
+
+
+def starting_relatives(data: FitData, parameters: Parameters) -> Parameters:
+    """Relatives as one expects them: contacts and half of the names shared, dates and identifiers not."""
+    share = np.array([KINDS[kind].shared for kind in data.kinds])[:, None, None]
+    relative = share * parameters.match + (1.0 - share) * parameters.chance
+    return replace(parameters, relative=relative, relative_prior=parameters.prior)
+
+
+def relatives_hold(data: FitData, parameters: Parameters) -> bool:
+    """Whether what was fitted as relatives are that: their own columns, which they share by chance only, must be two at least,
+    all telling dates among them, and tell about as much as those that they share."""
+    rules = data.rules
+    if not data.specs or parameters.relative_prior * data.all_pairs < rules.relatives:
+        return False
+    columns = np.arange(len(data.specs))
+    both_filled = (data.encoded.codes >= 0).mean(axis=0) ** 2
+    state = np.where(parameters.parent >= 0, AGREES, ALONE)
+    match, chance = (np.maximum(table[columns, state], _TINY) for table in (parameters.match, parameters.chance))
+    bits = (match * np.log2(match / chance)).sum(axis=1) * both_filled
+    near = [KINDS[kind].near for kind in data.kinds]
+    of_match, of_relatives, of_strangers = (
+        np.array([table[c, ALONE, near[c] :].sum() for c in columns])
+        for table in (parameters.match, parameters.relative, parameters.chance)
+    )
+    share = (of_relatives - of_strangers) / np.maximum(of_match - of_strangers, 1e-6)
+    telling = bits >= rules.telling_bits
+    own = telling & (share < rules.own_share)
+    dates = telling & np.array([spec.kind == "date" for spec in data.specs])
+    if own.sum() < 2 or bool((dates & ~own).any()):
+        return False
+    return bool(bits[own].sum() >= rules.own_against_shared * bits[share >= _SHARED].sum())
