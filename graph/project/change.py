@@ -58,8 +58,7 @@ def _different(before: Mapping[Key, Key], after: Mapping[Key, Key]) -> Rows:
 def _deleted(deleted: Mapping[Label, pa.Array], edge: Edge, key: Key) -> bool:
     """Whether an end is deleted, and the relationship with it."""
     return any(
-        label in deleted and end in deleted[label].to_pylist()
-        for label, end in ((edge.source, key[0]), (edge.target, key[1]))
+        label in deleted and end in deleted[label].to_pylist() for label, end in ((edge.source, key[0]), (edge.target, key[1]))
     )
 
 

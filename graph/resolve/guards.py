@@ -32,6 +32,7 @@ __all__ = [
     "find_hubs",
     "find_shared_accounts",
     "find_shared_devices",
+    "mark_generic",
     "namespace_bits",
 ]
 
@@ -227,11 +228,20 @@ def add_classes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 def find_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Make `generic_identifiers`, `generic_networks`, `holder_windows`, `namespaces` and `namespace_conflicts`. Raises
     SettingsError for too many namespaces."""
-    allowed = {"email": limits.email_holders, "phone": limits.phone_holders, "advertising_id": limits.advertising_id_holders}
-    connection.execute(_GENERIC_IDENTIFIERS, allowed)
-    find_generic_networks(connection, limits.network_devices, limits.network_window_days)
-    find_holder_windows(connection, allowed, limits.recycled_kinds, limits.recycled_after_days)
+    mark_generic(connection, limits)
+    find_holder_windows(connection, _allowed(limits), limits.recycled_kinds, limits.recycled_after_days)
     find_namespaces(connection, limits.unique_namespaces, 2 * limits.people_per_device)
+
+
+def mark_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Make `generic_identifiers` and `generic_networks` alone, from `identifiers`, `networks` and `seen_on`."""
+    connection.execute(_GENERIC_IDENTIFIERS, _allowed(limits))
+    find_generic_networks(connection, limits.network_devices, limits.network_window_days)
+
+
+def _allowed(limits: Limits) -> dict[str, int]:
+    """Most holders of each kind of identifier."""
+    return {"email": limits.email_holders, "phone": limits.phone_holders, "advertising_id": limits.advertising_id_holders}
 
 
 def find_bots(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:

@@ -108,9 +108,7 @@ def weigh_components(connection: duckdb.DuckDBPyConnection, records: Records, jo
     supports = score >= round(join_log2_odds * 1_000_000)
     anchor = components(len(is_account), left[supports], right[supports])
     compared = numbers(connection, "SELECT left_number, right_number FROM record_pairs")
-    pairs = within(
-        anchor, is_account, compared["left_number"].astype(np.int64), compared["right_number"].astype(np.int64)
-    )
+    pairs = within(anchor, is_account, compared["left_number"].astype(np.int64), compared["right_number"].astype(np.int64))
     differing = disagreeing(records, *pairs)
     connection.register("scored", differing)
     connection.execute(

@@ -17,6 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from graph.database import connect
 from graph.errors import NothingResolved
 from graph.home import Home
 from graph.progress import Progress, ignore_progress
@@ -32,6 +33,8 @@ from graph.resolve.fitted import Fitted, load_fitted, save_fitted
 from graph.resolve.groups import numbers
 from graph.resolve.guards import namespace_bits
 from graph.resolve.incremental import index
+from graph.resolve.incremental.overlay import overlay
+from graph.resolve.incremental.region import region
 from graph.resolve.log import IdentityLog
 from graph.resolve.persons import assign_persons, record
 from graph.resolve.record_pairs import Records
@@ -79,10 +82,24 @@ def load(home: Home) -> Resolution:
         if version is None:
             raise nothing
         try:
-            return read_version(home.identity / "resolved", version)
+            return _current(home, version)
         except FileNotFoundError:
             continue
     raise nothing
+
+
+def _current(home: Home, version: str) -> Resolution:
+    """The tables of a version, with what updates have changed since. Raises FileNotFoundError when the version was removed."""
+    found = read_version(home.identity / "resolved", version)
+    with IdentityLog(home.identity, create=False) as log, connect() as scratch:
+        if not index.is_filled(log, version):
+            return found
+        changed = [s for (s,) in log.rows("SELECT s FROM k_changed ORDER BY s")]
+        if not changed:
+            return found
+        named = index.rows_for(log, "SELECT kind, id FROM k_subject WHERE s IN (?)", changed)
+        subjects = {"kind": [kind for kind, _ in named], "id": [id_ for _, id_ in named]}
+        return overlay(found, pa.table(subjects), region(log, scratch, changed, guards.Limits()).resolution)
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ class _Run:
                 assertions.add_evidence(connection, log)
                 self._say("clusters", 4)
                 clusters = self._cluster()
-                fill = None if self.index_batch is None else lambda version: self._fill(log, records, version, at.at)
+                fill = None if self.index_batch is None else lambda version: self._fill(log, records, clusters, version, at.at)
                 return self._store(log, clusters, Fitted(model, devices[0]), fill, fitted=earlier is None)
             finally:
                 self._drop()
@@ -156,11 +173,13 @@ class _Run:
             occupied=namespace_bits(self.connection, len(is_account)),
         )
 
-    def _fill(self, log: IdentityLog, records: Records, version: str, as_of: datetime | None) -> None:
+    def _fill(
+        self, log: IdentityLog, records: Records, clusters: Clusters, version: str, as_of: datetime | None
+    ) -> None:
         self._say("key index", 8)
         places, keys = records.prepared.block_keys()
         blocks = pa.table({"key": keys, "cap": records.prepared.block_caps(), "number": records.number(places)})
-        index.fill(log, self.connection, blocks, version=version, batch=self.index_batch or 0, as_of=as_of)
+        index.fill(log, self.connection, blocks, clusters.confidence, version=version, batch=self.index_batch or 0, as_of=as_of)
 
     def _store(
         self,

@@ -199,7 +199,7 @@ def test_relationships_without_an_end_are_refused(store: GraphStore) -> None:
     store.replace(town())
     dangling = {BELONGS_D: [{"source": "d1", "target": "nobody"}]}
     with pytest.raises(StoreError, match="is no node"):
-        store.apply(delta({}, dangling))
+        store.apply(delta({D: [{"device_id": "half"}], P: [{"person_id": "p1", "class": "half"}]}, dangling, {P: ["p2"]}))
     assert held(store) == expected(town())
     with pytest.raises(StoreError, match="is no node"):
         store.replace(snapshot({D: [{"device_id": "d1"}]}, dangling))

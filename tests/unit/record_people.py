@@ -7,47 +7,21 @@ import random
 import numpy as np
 import pyarrow as pa
 
-GIVEN = [
-    "anna",
-    "bruno",
-    "clara",
-    "david",
-    "elena",
-    "felix",
-    "greta",
-    "hanno",
-    "irene",
-    "jakob",
-    "karin",
-    "lukas",
-    "maria",
-    "nils",
-    "olga",
-    "paul",
-    "rosa",
-    "stefan",
-    "tina",
-    "udo",
-]
-ENDS = ["berg", "mann", "stein", "feld", "bach", "dorf", "hausen", "wald", "brook", "field", "ton", "ham", "ley", "worth", "ford"]
-STARTS = [
-    "stern",
-    "blau",
-    "gold",
-    "hoch",
-    "lang",
-    "neu",
-    "roth",
-    "silber",
-    "winter",
-    "sommer",
-    "kirch",
-    "mueller",
-    "ober",
-    "unter",
-    "wein",
-]
-CITIES = ["arnheim", "bentwick", "colbridge", "dunmore", "eastvale", "fairholm"]
+GIVEN = (
+    "anna", "bruno", "clara", "david", "elena", "felix", "greta", "hanno", "irene", "jakob",
+    "karin", "lukas", "maria", "nils", "olga", "paul", "rosa", "stefan", "tina", "udo",
+)  # fmt: skip
+ENDS = (
+    "berg", "mann", "stein", "feld", "bach", "dorf", "hausen", "wald", "brook", "field",
+    "ton", "ham", "ley", "worth", "ford",
+)  # fmt: skip
+STARTS = (
+    "stern", "blau", "gold", "hoch", "lang", "neu", "roth", "silber", "winter", "sommer",
+    "kirch", "mueller", "ober", "unter", "wein",
+)  # fmt: skip
+CITIES = (
+    "arnheim", "bentwick", "colbridge", "dunmore", "eastvale", "fairholm",
+)  # fmt: skip
 
 
 def mistype(text: str, generator: random.Random) -> str:

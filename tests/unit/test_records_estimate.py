@@ -57,7 +57,8 @@ def households(number: int, seed: int) -> tuple[pa.Table, np.ndarray]:
     rows, persons = [], []
     for home in range(number):
         name = "".join(generator.choice("bcdfglmnprst") + generator.choice("aeiou") for _ in range(4))
-        street = f"{generator.randrange(1, 90)} {''.join(generator.choice('bdklmnrst') + generator.choice('aeiou') for _ in range(3))} road"
+        way = "".join(generator.choice("bdklmnrst") + generator.choice("aeiou") for _ in range(3))
+        street = f"{generator.randrange(1, 90)} {way} road"
         city = generator.choice(CITIES)
         for member, given in enumerate(generator.sample(GIVEN, 3)):
             date = f"{generator.randrange(1930, 2008)}-{generator.randrange(1, 13):02}-{generator.randrange(1, 29):02}"
@@ -79,8 +80,14 @@ def test_people_of_one_household_are_relatives_and_no_matches() -> None:
     assert right.sum() > 0.9 * same
 
 
-def test_without_households_there_are_no_relatives() -> None:
-    assert fit(people(800, seed=13, errors=0.25)[0]).parameters.relative_prior == 0.0
+def test_matches_with_errors_are_not_taken_for_relatives() -> None:
+    records, persons = people(800, seed=13, errors=0.25)
+    model = fit(records)
+    assert model.parameters.relative_prior <= 0.1 * model.parameters.prior
+    found = model.prepare(records).matches(2.0)
+    right = persons[found.left] == persons[found.right]
+    same = sum(n * (n - 1) // 2 for n in np.unique(persons, return_counts=True)[1])
+    assert right.sum() > 0.95 * same
 
 
 CONTENT = {
@@ -137,7 +144,10 @@ def test_bad_settings_are_said_in_one_line(text: str, said: str) -> None:
 
 
 def test_settings_from_toml() -> None:
-    text = 'ignore = ["note"]\npairs_per_record = 12\n[kinds]\nplate = "identifier"\n[blocking]\nkeys = [["plate:equal", "city:sound"]]'
+    text = (
+        'ignore = ["note"]\npairs_per_record = 12\n[kinds]\nplate = "identifier"\n'
+        '[blocking]\nkeys = [["plate:equal", "city:sound"]]'
+    )
     settings = RecordSettings.from_toml(text)
     assert settings.ignore == ("note",)
     assert settings.pairs_per_record == 12.0

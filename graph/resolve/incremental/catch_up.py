@@ -7,24 +7,27 @@ run has to do it: there is no index yet, the as-of time has entered another deca
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from graph.database import connect
 from graph.home import Home
 from graph.lake import Lake, latest
+from graph.resolution import ResolutionChange
 from graph.resolve.decay import find_as_of
 from graph.resolve.fitted import load_fitted
-from graph.resolve.guards_bots import bots_of
 from graph.resolve.incremental.changes import NeedsFullRun
 from graph.resolve.incremental.index import is_filled, standing_as_of
 from graph.resolve.incremental.update import Follower
 from graph.resolve.log import IdentityLog
+from graph.resolve.log_database import IdentityDatabase
 from graph.resolve.settings import ResolveSettings
 from graph.tables import TABLES
 
-__all__ = ["catch_up", "open_follower"]
+__all__ = ["CaughtUp", "catch_up", "open_follower"]
 
 _MOST_ROWS = 20_000
 _MOST_SHARE = 0.1
@@ -40,8 +43,18 @@ def open_follower(log: IdentityLog, home: Home, key: bytes, settings: ResolveSet
     return Follower(log, key, fitted.records, settings or ResolveSettings(), compares_behaviour=fitted.devices is not None)
 
 
-def catch_up(follower: Follower, lake: Lake) -> frozenset[int]:
-    """Take what is in the lake and not in the index, in one transaction of the log. Raises NeedsFullRun: then nothing has changed."""
+@dataclass(frozen=True)
+class CaughtUp:
+    """`change`: of the resolution. `tables`: lake tables with new rows. `subjects`: kind and id of those that new events name."""
+
+    change: ResolutionChange
+    tables: frozenset[str]
+    subjects: pa.Table
+
+
+def catch_up(follower: Follower, lake: Lake, before: IdentityDatabase) -> CaughtUp:
+    """Take what is in the lake and not in the index, in one transaction of the log. `before`: another connection to its database.
+    Raises NeedsFullRun: then nothing has changed."""
     log = follower.log
     [(known,)] = log.rows("SELECT batch FROM k_state")
     last = lake.last_batch()
@@ -62,7 +75,19 @@ def catch_up(follower: Follower, lake: Lake) -> frozenset[int]:
         with log.transaction():
             changed = follower.take(rows, superseding, events=everything)
             log.change("UPDATE k_state SET batch = ?", last)
-    return changed
+            change = follower.change(changed, before)
+    return CaughtUp(change, frozenset(rows), _subjects(rows.get("events")))
+
+
+def _subjects(events: pa.Table | None) -> pa.Table:
+    found = {
+        (kind, id_)
+        for kind in ("device", "account")
+        for id_ in ([] if events is None else pc.unique(events[f"{kind}_id"]).to_pylist())
+        if id_ is not None
+    }
+    schema = pa.schema([("kind", pa.string()), ("id", pa.string())])
+    return pa.Table.from_pylist([{"kind": kind, "id": id_} for kind, id_ in sorted(found)], schema=schema)
 
 
 def _same_period(follower: Follower, at: datetime | None) -> None:

@@ -12,10 +12,12 @@ k_evidence    the evidence between two subjects; `l` comes before `r` by (kind, 
 k_record_pair, k_behaviour_pair   as the temporary tables `record_pairs` and `behaviour_pairs`
 k_block       blocking keys of accounts' records (`PreparedRecords.block_keys`)
 k_class       bots, shared devices and accounts
-k_confidence  of members that an update clustered
+k_confidence  of every member
 k_event       a 64-bit hash of every event id that is counted, so that an event delivered again counts once
 k_state       one row: folder of the derived tables that the index was filled beside, last lake batch that it has, as-of time
+k_busy        subjects with new events that may show them to be bots, to be looked at with the next lake batch
 k_changed     subjects whose member, link or evidence rows differ from those derived tables
+k_unpublished  subjects of which the graph store does not have the latest
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from graph.resolve.log_database import IdentityDatabase
@@ -55,7 +59,9 @@ TABLES = {
     "k_confidence": "(s INTEGER PRIMARY KEY, confidence REAL NOT NULL)",
     "k_event": "(h INTEGER PRIMARY KEY)",
     "k_state": "(only INTEGER PRIMARY KEY CHECK (only = 1), version TEXT NOT NULL, batch INTEGER NOT NULL, as_of INTEGER)",
+    "k_busy": "(s INTEGER PRIMARY KEY)",
     "k_changed": "(s INTEGER PRIMARY KEY)",
+    "k_unpublished": "(s INTEGER PRIMARY KEY)",
 }
 _INDEXES = (
     "CREATE UNIQUE INDEX k_subject_id ON k_subject (kind, id)",
@@ -142,6 +148,7 @@ def fill(
     database: IdentityDatabase,
     connection: duckdb.DuckDBPyConnection,
     blocks: pa.Table,
+    confidence: npt.NDArray[np.float64],
     *,
     version: str,
     batch: int,
@@ -149,7 +156,7 @@ def fill(
 ) -> None:
     """Make the index anew from the temporary tables of a full run; call it inside the log's transaction.
 
-    `blocks`: key, cap and subject number, as they follow from `PreparedRecords.block_keys`. `batch`: number of the lake's last batch that
+    `blocks`: key, cap and subject number, as they follow from `PreparedRecords.block_keys`. `confidence`: by subject number. `batch`: number of the lake's last batch that
     the run has read. `as_of`: the run's as-of time.
     """
     clear(database)
@@ -161,6 +168,7 @@ def fill(
         for rows in _batches(connection, query):
             database.change_many(f"INSERT INTO {name} VALUES ({places})", rows)
     connection.unregister("blocks")
+    database.change_many("INSERT INTO k_confidence VALUES (?, ?)", enumerate(confidence.tolist()))
     hashes = sorted(event_hash(id_) for rows in _batches(connection, "SELECT event_id FROM events") for (id_,) in rows)
     database.change_many("INSERT OR IGNORE INTO k_event VALUES (?)", ((h,) for h in hashes))
     for index in _INDEXES:

@@ -73,7 +73,9 @@ def compare_changed(
     known = np.array(sorted(degrees), np.int64)
     blocks = BlockDegrees(known, np.array([degrees[key][0] for key in known.tolist()], np.int64))
     matches = some.prepared.matches(0.0, blocks)
-    found = {some.ordered(some.numbers[a], some.numbers[b]) for a, b in zip(matches.left.tolist(), matches.right.tolist(), strict=True)}
+    found = {
+        some.ordered(some.numbers[a], some.numbers[b]) for a, b in zip(matches.left.tolist(), matches.right.tolist(), strict=True)
+    }
     found |= {some.ordered(*pair) for pair in together if pair[0] in some.names and pair[1] in some.names}
     wanted = sorted(pair for pair in found if pair[0] in renewed or pair[1] in renewed)
     new = {(l_, r): (w, b, json.dumps(sorted({some.sources[l_], some.sources[r]}))) for l_, r, w, b in some.scored(wanted)}
@@ -94,7 +96,7 @@ def weigh_within(
     wanted: set[Pair] = set()
     for accounts in components:
         if 2 <= len(accounts) <= MOST_IN_COMPONENT:
-            compared = {p for p in rows_for(database, "SELECT l, r FROM k_record_pair WHERE l IN (?)", accounts)}
+            compared = set(rows_for(database, "SELECT l, r FROM k_record_pair WHERE l IN (?)", accounts))
             compared |= {
                 p
                 for p in rows_for(database, "SELECT l, r FROM k_evidence WHERE method = 'records_within' AND l IN (?)", accounts)
@@ -129,7 +131,8 @@ def _renew_blocks(
     crossed = [
         key
         for key in touched
-        if (earlier.get(key, nothing)[0] > earlier.get(key, nothing)[1]) != (later.get(key, nothing)[0] > later.get(key, nothing)[1])
+        if (earlier.get(key, nothing)[0] > earlier.get(key, nothing)[1])
+        != (later.get(key, nothing)[0] > later.get(key, nothing)[1])
     ]
     return {s for (s,) in rows_for(database, "SELECT DISTINCT s FROM k_block WHERE key IN (?)", crossed)}
 
@@ -151,9 +154,7 @@ def _together(database: IdentityDatabase, accounts: set[int], most: int) -> set[
     return {(a, b) for own in used.values() for i, a in enumerate(own) for b in own[i + 1 :] if a in accounts or b in accounts}
 
 
-def _prepare(
-    database: IdentityDatabase, connection: duckdb.DuckDBPyConnection, model: RecordModel, accounts: set[int]
-) -> _Some:
+def _prepare(database: IdentityDatabase, connection: duckdb.DuckDBPyConnection, model: RecordModel, accounts: set[int]) -> _Some:
     """The records of these accounts; those without a row are left out."""
     rows = account_rows(database, accounts)
     connection.register("accounts", rows.table)

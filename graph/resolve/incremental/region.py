@@ -24,7 +24,7 @@ from graph.resolve.log_database import IdentityDatabase
 __all__ = ["region"]
 
 _MEMBERS = """
-SELECT k.kind, k.id, m.person_id, coalesce(c.confidence, 1.0), coalesce(g.class, 'person'),
+SELECT k.kind, k.id, m.person_id, c.confidence, coalesce(g.class, 'person'),
        CASE WHEN k.stated IS NULL OR k.first_seen < k.stated THEN k.first_seen ELSE k.stated END, k.last_seen
 FROM k_subject k JOIN members m ON m.kind = k.kind AND m.id = k.id LEFT JOIN k_confidence c ON c.s = k.s
 LEFT JOIN k_class g ON g.s = k.s WHERE k.s IN (?) ORDER BY k.kind, k.id
@@ -61,6 +61,10 @@ SELECT network_id, (SELECT count(*) FROM k_seen_on v WHERE v.n = k_network.n) FR
 WHERE n IN (SELECT n FROM k_seen_on WHERE d IN (?)) ORDER BY 1
 """
 _ROWS = "SELECT kind, id, stated, body FROM k_subject LEFT JOIN k_row USING (s) WHERE s IN (?) ORDER BY 1, 2"
+_CROWDS = """
+SELECT d.id, network_id, v.count, v.first_seen, v.last_seen FROM k_seen_on v JOIN k_subject d ON d.s = v.d JOIN k_network USING (n)
+WHERE v.n IN (SELECT n FROM k_seen_on WHERE n IN (SELECT n FROM k_seen_on WHERE d IN (?)) GROUP BY n HAVING count(*) > $devices)
+"""
 _GUARDED = "SELECT kind, id, class, reason FROM k_class JOIN k_subject USING (s) WHERE s IN (?) ORDER BY 1, 2"
 
 
@@ -79,7 +83,8 @@ def region(
     )
     odds = pc.power(2.0, pc.negate(evidence["weight"]))
     evidence = evidence.set_column(6, contract.EVIDENCE.field(6), pc.divide(1.0, pc.add(odds, 1.0)))
-    identifiers, networks = _marked(connection, rows(_IDENTIFIERS), rows(_NETWORKS), limits)
+    crowds = rows(_CROWDS.replace("$devices", str(limits.network_devices)))
+    identifiers, networks = _marked(connection, rows(_IDENTIFIERS), rows(_NETWORKS), crowds, limits)
     resolution = Resolution(
         members=_table(rows(_MEMBERS), contract.MEMBERS),
         persons=_table(rows(_PERSONS), contract.PERSONS),
@@ -98,9 +103,7 @@ def _attributes(rows: Sequence[tuple[Any, ...]]) -> tuple[pa.Table, pa.Table]:
     """What the graph shows of devices and of accounts."""
     bodies = [(kind, id_, stated, {} if body is None else json.loads(body)) for kind, id_, stated, body in rows]
     devices = [(i, b.get("kind"), b.get("os"), b.get("browser")) for k, i, _, b in bodies if k == "device"]
-    accounts = [
-        (i, b.get("source"), b.get("country"), b.get("region"), stated) for k, i, stated, b in bodies if k == "account"
-    ]
+    accounts = [(i, b.get("source"), b.get("country"), b.get("region"), stated) for k, i, stated, b in bodies if k == "account"]
     return _table(devices, contract.DEVICES), _table(accounts, contract.ACCOUNTS)
 
 
@@ -108,13 +111,17 @@ def _marked(
     connection: duckdb.DuckDBPyConnection,
     identifiers: Sequence[tuple[Any, ...]],
     networks: Sequence[tuple[Any, ...]],
+    crowds: Sequence[tuple[Any, ...]],
     limits: guards.Limits,
 ) -> tuple[pa.Table, pa.Table]:
     """Identifiers and networks with the mark that the guards set on generic ones."""
-    values = pa.schema([("identifier_id", pa.string()), ("identifier_kind", pa.string()), ("value", pa.string()), ("degree", pa.int64())])
+    values = pa.schema(
+        [("identifier_id", pa.string()), ("identifier_kind", pa.string()), ("value", pa.string()), ("degree", pa.int64())]
+    )
     connection.register("identifiers", _table(identifiers, values))
     connection.register("networks", _table(networks, pa.schema([("network_id", pa.string()), ("devices", pa.int64())])))
-    guards.find_generic(connection, limits)
+    connection.register("seen_on", _table(crowds, contract.SEEN_ON))
+    guards.mark_generic(connection, limits)
     marked = [
         connection.sql(query).to_arrow_table().cast(schema)
         for query, schema in (

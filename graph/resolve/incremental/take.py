@@ -133,12 +133,8 @@ class _Taker:
         self._hold(kind, number, row)
 
     def _hold(self, kind: str, number: int, row: dict[str, Any]) -> None:
-        wanted = {
-            keyed_id(row[name], name, self._key): (name, row[name]) for name in _IDENTIFIERS[kind] if row[name] is not None
-        }
-        held = dict(
-            self._database.rows("SELECT identifier_id, i FROM k_holder JOIN k_identifier USING (i) WHERE s = ?", number)
-        )
+        wanted = {keyed_id(row[name], name, self._key): (name, row[name]) for name in _IDENTIFIERS[kind] if row[name] is not None}
+        held = dict(self._database.rows("SELECT identifier_id, i FROM k_holder JOIN k_identifier USING (i) WHERE s = ?", number))
         for identifier_id in held.keys() - wanted.keys():
             self._holders_change(held[identifier_id])
             self._database.change("DELETE FROM k_holder WHERE s = ? AND i = ?", number, held[identifier_id])
@@ -245,7 +241,7 @@ class _Taker:
             [(events, bots)] = self._database.rows("SELECT events, bot_events FROM k_subject WHERE s = ?", number)
             if bots:
                 self.changes.linked.add(number)
-            if events > self._limits.events_per_hour:
+            if events > min(self._limits.events_per_hour, self._limits.even_pages):
                 self.changes.busy.add(number)
 
     def _sign_in(self, device: int, account: int, seen: _Seen) -> None:
@@ -264,14 +260,14 @@ class _Taker:
 
     def _add(self, table: str, other: str, key: tuple[int, int], seen: _Seen) -> bool:
         """Add events to a link of a device; whether it is new."""
-        sources = table == "k_signed_in"
+        sources = ", sources" if table == "k_signed_in" else ", '[]'"
         found = self._database.rows(
-            f"SELECT count, first_seen, last_seen{', sources' if sources else ''} FROM {table} WHERE d = ? AND {other} = ?", *key
+            f"SELECT count, first_seen, last_seen{sources} FROM {table} WHERE d = ? AND {other} = ?", *key
         )
-        count, first, last, *said = found[0] if found else (0, seen.first, seen.last, *(["[]"] if sources else []))
-        values = [count + seen.count, min(first, seen.first), max(last, seen.last)]
-        if sources:
-            values.append(_with(said[0], seen.sources))
+        count, first, last, said = found[0] if found else (0, seen.first, seen.last, "[]")
+        values: list[object] = [count + seen.count, min(first, seen.first), max(last, seen.last)]
+        if table == "k_signed_in":
+            values.append(_with(said, seen.sources))
         places = ", ".join("?" * (2 + len(values)))
         self._database.change(f"INSERT OR REPLACE INTO {table} VALUES ({places})", *key, *values)
         return not found

@@ -19,16 +19,20 @@ import numpy as np
 import pyarrow as pa
 
 from graph.database import connect
+from graph.resolution import ResolutionChange
 from graph.resolve import assertions
 from graph.resolve.cluster import cluster
 from graph.resolve.guards import namespace_bits
+from graph.resolve.incremental.bots import renew_bots
 from graph.resolve.incremental.changes import Changes
 from graph.resolve.incremental.index import rows_for, standing_as_of
 from graph.resolve.incremental.reach import around, components_of, pairs_within
 from graph.resolve.incremental.records import compare_changed, weigh_within
+from graph.resolve.incremental.region import region
 from graph.resolve.incremental.take import take
 from graph.resolve.incremental.world import World, load_cluster, load_world
 from graph.resolve.log import IdentityLog
+from graph.resolve.log_database import IdentityDatabase
 from graph.resolve.persons import assign_persons, record
 from graph.resolve.records import RecordModel
 from graph.resolve.settings import ResolveSettings
@@ -55,13 +59,36 @@ class Follower:
     key: bytes
     model: RecordModel
     settings: ResolveSettings = field(default_factory=ResolveSettings)
+    compares_behaviour: bool = False
+    """Whether full runs compare devices by behaviour, which updates leave as it was."""
     scratch: duckdb.DuckDBPyConnection = field(default_factory=lambda: connect(threads="1"))
 
-    def take(self, rows: Mapping[str, pa.Table], superseding: frozenset[str] = frozenset()) -> frozenset[int]:
+    def take(
+        self,
+        rows: Mapping[str, pa.Table],
+        superseding: frozenset[str] = frozenset(),
+        *,
+        events: duckdb.DuckDBPyConnection | None = None,
+    ) -> frozenset[int]:
         """Take rows (by lake table, see `take`) into the index and follow them; call it inside the log's transaction. Gives the
-        index's numbers of the subjects of which a link, a piece of evidence or the person changed. Raises NeedsFullRun."""
+        index's numbers of the subjects of which a link, a piece of evidence or the person changed. Raises NeedsFullRun.
+
+        `events`: a connection with the view of all events, these included, where there is one. Without it nobody becomes a bot by
+        the pace of these events before the next time that there is.
+        """
         changes = take(self.log, rows, key=self.key, limits=self.settings.limits, superseding=superseding)
+        self.log.change_many("INSERT OR IGNORE INTO k_busy VALUES (?)", [(s,) for s in sorted(changes.busy)])
+        if events is not None:
+            changes.linked |= renew_bots(self.log, self.scratch, events, self.settings.limits)
         return self.follow(changes)
+
+    def change(self, changed: frozenset[int], before: IdentityDatabase) -> ResolutionChange:
+        """What a transaction under way has changed, by the numbers that `take` gave; `before` is another connection to the same
+        database, which does not see it."""
+        limits = self.settings.limits
+        return ResolutionChange(
+            region(before, self.scratch, changed, limits), region(self.log, self.scratch, changed, limits)
+        )
 
     def follow(self, changes: Changes) -> frozenset[int]:
         """Bring evidence, clusters and persons up to date with changes of the index."""
@@ -73,7 +100,8 @@ class Follower:
             self._weigh_within(reached, changes.records)
             self._renew_persons(reached)
         changed = frozenset(changes.touched | changes.linked | changes.records | changes.browsed | reached)
-        self.log.change_many("INSERT OR IGNORE INTO k_changed VALUES (?)", [(s,) for s in sorted(changed)])
+        for table in ("k_changed", "k_unpublished"):
+            self.log.change_many(f"INSERT OR IGNORE INTO {table} VALUES (?)", [(s,) for s in sorted(changed)])
         return changed
 
     # -- evidence --------------------------------------------------------------------------------------------------------------
@@ -156,7 +184,7 @@ class Follower:
         return ends[0], ends[1], row.method, row.weight, '["operator"]', said, said
 
     def _insert(self, rows: Iterable[tuple[object, ...]]) -> None:
-        self.log.change_many("INSERT INTO k_evidence VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # type: ignore[arg-type]
+        self.log.change_many("INSERT INTO k_evidence VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     # -- persons ---------------------------------------------------------------------------------------------------------------
 

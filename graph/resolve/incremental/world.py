@@ -145,9 +145,13 @@ def load_world(
     connection.register(
         "known_bots",
         _table(
-            [(*name[s], class_, reason) for s, class_, reason in rows_for(
-                database, "SELECT s, class, reason FROM k_class WHERE class = 'bot' AND s IN (?)", numbers
-            ) if reason != BY_AGENT],
+            [
+                (*name[s], class_, reason)
+                for s, class_, reason in rows_for(
+                    database, "SELECT s, class, reason FROM k_class WHERE class = 'bot' AND s IN (?)", numbers
+                )
+                if reason != BY_AGENT
+            ],
             _CLASSES,
         ),
     )

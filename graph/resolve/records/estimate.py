@@ -18,7 +18,7 @@ from numba import njit
 
 from graph.resolve.records.chances import chances
 from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS, Parameters, pair_piece, relative_excess, tables_of
-from graph.resolve.records.parents import chance_given_parent, choose_parents
+from graph.resolve.records.parents import parents
 from graph.resolve.records.relatives import relatives_hold, starting_relatives
 from graph.resolve.records.sampling import FitData, Levels, PairSample, equal_pairs, random_pairs, sample, smooth
 from graph.resolve.records.values import Integers
@@ -81,7 +81,8 @@ class Estimator:
         self._data = data
         self._usual_match = data.usual("usual_match")
         self._observed, self._reference = chances(data, random_pairs(data, generator))
-        self._equal = [equal_pairs(data, column, generator) for column in range(len(data.specs))]
+        equal = [equal_pairs(data, column, generator) for column in range(len(data.specs))]
+        self._parent, self._chance = parents(data, equal, self._observed)
 
     def candidates(self, left: Integers, right: Integers, stands_for: Reals) -> tuple[PairSample, Integers]:
         """Of the pairs those that the starting parameters do not rule out, and their places."""
@@ -94,26 +95,15 @@ class Estimator:
         """Parameters before the fit."""
         data = self._data
         match = np.repeat(self._usual_match[:, None, :], 3, axis=1)
-        chance = np.repeat(self._observed[:, None, :], 3, axis=1)
-        prior = min(data.rules.duplicates * data.records / data.all_pairs, _LARGEST_PRIOR)
-        parent = np.full(len(data.specs), -1, np.int64)
-        return Parameters(match, chance, parent, data.partner, self._reference, prior, match, 0.0)
+        prior = min(data.rules.duplicates * max(data.records, 1) / data.all_pairs, _LARGEST_PRIOR)
+        return Parameters(match, self._chance, self._parent, data.partner, self._reference, prior, match, 0.0)
 
     def fit(self, candidates: PairSample) -> Parameters:
-        """With relatives if the data shows such, else without."""
-        with_relatives = self._fit(candidates, starting_relatives(self._data, self.start()))
-        if relatives_hold(self._data, with_relatives):
-            return with_relatives
-        return self._fit(candidates, self.start())
-
-    def _fit(self, candidates: PairSample, parameters: Parameters) -> Parameters:
-        """Without parents, then with the parents that this finds."""
-        parameters = self._maximise(candidates, parameters)
-        parameters = choose_parents(self._data, self._equal, parameters, self._observed, self.posteriors)
-        for _ in range(2):
-            parameters = self._maximise(candidates, parameters)
-            parameters = chance_given_parent(self._data, self._equal, parameters, self.posteriors)
-        return self._maximise(candidates, parameters)
+        """Without relatives, then with relatives if the data shows such."""
+        start = self.start()
+        without = self._maximise(candidates, start)
+        with_relatives = self._maximise(candidates, starting_relatives(self._data, start, without))
+        return with_relatives if relatives_hold(self._data, with_relatives) else without
 
     def posteriors(self, pairs: PairSample, parameters: Parameters) -> Reals:
         """Probabilities [pairs, 2] that each pair is of one entity, and of relatives."""

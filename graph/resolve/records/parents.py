@@ -1,83 +1,84 @@
 """Columns that depend on one another among pairs of two entities: a tree of parents, and u given the parent.
 
-In: the records, pairs with an equal value of each column, and parameters that tell strangers. Out: parameters with parents. A
-column's parent is the column whose equality makes its own likelier by most (Chow and Liu 1968, on equality alone), measured among
-pairs of strangers: city given postcode, region given city. So agreement that follows from another agreement adds no weight.
+In: the records, for each column pairs with an equal value of it, and u without parents. Out: the parent of each column, and u
+given it. A column's parent is the column whose equality makes its own likelier by most (Chow and Liu 1968, on equality
+alone): city given postcode, region given city. So agreement that follows from another agreement adds no weight.
+
+No match model is needed to tell strangers here: a value that many records hold is held by strangers. Of the k holders of a
+value a record's own entity and relatives are taken to be `close` others at the most, which agree in everything; the rest are
+strangers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from graph.resolve.records.kinds import KINDS, LEVELS
-from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS, Parameters
+from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS
 from graph.resolve.records.sampling import FitData, PairSample, smooth
+from graph.resolve.records.values import Integers
 
-__all__ = ["chance_given_parent", "choose_parents"]
+__all__ = ["parents"]
 
 Reals = npt.NDArray[np.float64]
-Posteriors = Callable[[PairSample, Parameters], Reals]
 _LEAST_OF_ALONE = 0.05
 
 
-def _among_strangers(samples: Sequence[PairSample], parameters: Parameters, posteriors: Posteriors) -> Reals:
-    """Levels of every column among strangers with an equal value of one: [the one, column, level]."""
-    counts = np.zeros((len(samples), len(samples), LEVELS))
-    for a, pairs in enumerate(samples):
-        strangers = 1.0 - posteriors(pairs, parameters).sum(axis=1)
-        for c in range(len(samples)):
-            known = pairs.levels[:, c] >= 0
-            counts[a, c] = np.bincount(pairs.levels[known, c], strangers[known], LEVELS)
-    return counts
-
-
-def choose_parents(
-    data: FitData, samples: Sequence[PairSample], parameters: Parameters, observed: Reals, posteriors: Posteriors
-) -> Parameters:
-    """Choose parents: always a column of more distinct values than the child, so that there is no circle. Contacts depend on each
-    other until the data says that they do not."""
-    rules, columns = data.rules, len(data.specs)
-    counts = _among_strangers(samples, parameters, posteriors)
-    chance = observed[np.arange(columns), data.top]
-    order = np.lexsort((np.arange(columns), chance))
+def parents(data: FitData, samples: Sequence[PairSample], observed: Reals) -> tuple[Integers, Reals]:
+    """Parents, -1 for none, and u [columns, state of the parent, level]. `samples`: equal pairs of each column. A parent
+    always has more distinct values than its child, so there is no circle. Contacts depend on each other until the data says
+    that they do not."""
+    rules, columns, top = data.rules, len(data.specs), data.top
+    counts = _among_strangers(data, samples)
+    equal = observed[np.arange(columns), top]
+    order = np.lexsort((np.arange(columns), equal))
     parent = np.full(columns, -1, np.int64)
     for place, c in enumerate(order):
         best = rules.parent_gain
         for a in order[:place]:
-            known, seen = counts[a, c].sum(), counts[a, c, data.top[c]]
+            known, seen = counts[a, c].sum(), counts[a, c, top[c]]
             if known < rules.parent_pairs:
                 continue
             certain = max(seen - 2.0 * np.sqrt(seen), 0.0)  # two standard deviations may be luck
-            gain = float(np.log2((certain + rules.conditional * chance[c]) / (known + rules.conditional) / chance[c]))
+            gain = float(np.log2((certain + rules.conditional * equal[c]) / (known + rules.conditional) / equal[c]))
             if gain > best:
                 best, parent[c] = gain, a
     contacts = [c for c in order if KINDS[data.kinds[c]].contact]
     for c in contacts[1:]:
         if parent[c] < 0 and counts[contacts[0], c].sum() < rules.parent_pairs:
             parent[c] = contacts[0]
-    return chance_given_parent(data, samples, replace(parameters, parent=parent), posteriors)
+    return parent, _given_parent(data, counts, observed, parent)
 
 
-def chance_given_parent(
-    data: FitData, samples: Sequence[PairSample], parameters: Parameters, posteriors: Posteriors
-) -> Parameters:
-    """u given the parent: measured where the parent agrees, as without a parent where it does not."""
+def _among_strangers(data: FitData, samples: Sequence[PairSample]) -> Reals:
+    """Levels of every column among strangers with an equal value of one: [the one, column, level]."""
+    counts = np.zeros((len(samples), len(samples), LEVELS))
+    usual = data.usual("usual_match")
+    for a, pairs in enumerate(samples):
+        close = np.minimum(data.rules.close / np.maximum(pairs.stands_for - 1.0, 1.0), 1.0)
+        for c in range(len(samples)):
+            known = pairs.levels[:, c] >= 0
+            seen = np.bincount(pairs.levels[known, c], minlength=LEVELS) - close[known].sum() * usual[c]
+            counts[a, c] = np.maximum(seen, 0.0)
+    return counts
+
+
+def _given_parent(data: FitData, counts: Reals, observed: Reals, parent: Integers) -> Reals:
+    """u: as measured where the parent agrees, as without a parent where it does not."""
     rules, kinds = data.rules, data.kinds
-    counts = _among_strangers(samples, parameters, posteriors)
-    chance = parameters.chance.copy()
+    chance = np.repeat(observed[:, None, :], 3, axis=1)
     for c in range(len(data.specs)):
-        a = parameters.parent[c]
-        alone = chance[c, ALONE]
-        chance[c, AGREES] = chance[c, DIFFERS] = alone
+        a = parent[c]
         if a < 0:
             continue
-        before = alone.copy()
+        before = chance[c, ALONE].copy()
         if KINDS[kinds[c]].contact and KINDS[kinds[a]].contact:
             before *= 1.0 - rules.contact_agrees
             before[data.top[c]] += rules.contact_agrees
-        chance[c, AGREES] = np.maximum(smooth(counts[a, c], before, rules.conditional), _LEAST_OF_ALONE * alone)
-    return replace(parameters, chance=chance)
+        measured = smooth(counts[a, c], before, rules.conditional)
+        chance[c, AGREES] = np.maximum(measured, _LEAST_OF_ALONE * chance[c, ALONE])
+        chance[c, DIFFERS] = chance[c, ALONE]
+    return chance

@@ -20,13 +20,20 @@ __all__ = ["relatives_hold", "starting_relatives"]
 
 _TINY = 1e-9
 _SHARED = 0.5
+_LEAST_SHARE = 0.02
 
 
-def starting_relatives(data: FitData, parameters: Parameters) -> Parameters:
-    """Relatives as one expects them: contacts and half of the names shared, dates and identifiers not."""
-    share = np.array([KINDS[kind].shared for kind in data.kinds])[:, None, None]
-    relative = share * parameters.match + (1.0 - share) * parameters.chance
-    return replace(parameters, relative=relative, relative_prior=parameters.prior)
+def starting_relatives(data: FitData, start: Parameters, without: Parameters) -> Parameters:
+    """Where a fit with relatives starts. What the fit `without` took for matches are matches and relatives, if there are any:
+    they share what agreed nearly always, not what agreed half of the time, and dates and identifiers at most as their kinds
+    do."""
+    agreed = np.array([without.match[c, ALONE, KINDS[kind].near :].sum() for c, kind in enumerate(data.kinds)])
+    usual = np.array([KINDS[kind].shared for kind in data.kinds])
+    share = np.clip(2.0 * agreed - 1.0, _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+    share = np.where(usual < _SHARED, np.minimum(share, usual), share)[:, None, None]
+    relative = share * start.match + (1.0 - share) * without.chance
+    prior = without.prior / 2.0
+    return replace(start, chance=without.chance, prior=prior, relative=relative, relative_prior=prior)
 
 
 def relatives_hold(data: FitData, parameters: Parameters) -> bool:

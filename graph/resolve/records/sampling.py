@@ -48,6 +48,10 @@ class FitRules:
     """log2 by which a parent must raise the probability of equality."""
     parent_pairs: float = 30.0
     """Pairs of two entities with an equal value that must be seen of a parent."""
+    close: float = 3.0
+    """Records of a record's own entity and of its relatives, about at most, among those that share a value with it."""
+    crowd: int = 8
+    """Holders of a value from which they are a crowd of strangers."""
     contact_agrees: float = 0.3
     """Probability that two of a household that share one contact share another, before data speaks."""
     relatives: float = 20.0
@@ -137,17 +141,18 @@ def random_pairs(data: FitData, generator: np.random.Generator) -> PairSample:
 
 
 def equal_pairs(data: FitData, column: int, generator: np.random.Generator) -> PairSample:
-    """Random records, each with a random other that has the same value of the column."""
+    """Random records, each with a random other that has the same value of the column, a value of many; each pair stands for
+    as many as there are holders of its value."""
     codes = data.encoded.codes[:, column]
     held = np.flatnonzero(codes >= 0)
     hashes = data.packed.values["hash"][codes[held]]
     in_order = np.argsort(hashes, kind="stable")
     order, ordered = held[in_order], hashes[in_order]
     begin, end = np.searchsorted(ordered, ordered, "left"), np.searchsorted(ordered, ordered, "right")
-    shared = np.flatnonzero(end - begin >= 2)
+    shared = np.flatnonzero(end - begin >= data.rules.crowd)
     if len(shared) > data.rules.equal_pairs:
         shared = np.sort(generator.choice(shared, data.rules.equal_pairs, replace=False))
     size = (end - begin)[shared]
     step = 1 + (generator.random(len(shared)) * (size - 1)).astype(np.int64)
     other = begin[shared] + (shared - begin[shared] + step) % np.maximum(size, 1)
-    return sample(data, order[shared], order[other], np.ones(len(shared)))
+    return sample(data, order[shared], order[other], size.astype(np.float64))

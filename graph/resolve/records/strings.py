@@ -99,7 +99,7 @@ def jaro_winkler(units: Units, a: int, length_a: int, b: int, length_b: int) -> 
             if units[a + i] != units[b + j]:
                 exchanged += 1
             j += 1
-    jaro = (matched / length_a + matched / length_b + (matched - exchanged / 2.0) / matched) / 3.0
+    jaro = (matched / length_a + matched / length_b + (matched - exchanged // 2) / matched) / 3.0
     prefix = 0
     while prefix < min(_PREFIX_LONGEST, length_a, length_b) and units[a + prefix] == units[b + prefix]:
         prefix += 1

@@ -23,8 +23,8 @@ def main(accounts: str, clusters: str, mode: str) -> None:
         import goldenmatch
     except ImportError:
         raise SystemExit(
-            "goldenmatch is not installed for this interpreter: pip install 'goldenmatch==3.22.*' into an environment of its own "
-            "and name its interpreter with --peer-python"
+            "goldenmatch is not installed for this interpreter: pip install 'goldenmatch[polars]==3.22.*' into an environment of "
+            "its own and name its interpreter with --peer-python"
         ) from None
     table = pq.read_table(accounts)
     records = table.drop_columns(["account_id"])

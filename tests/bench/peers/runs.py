@@ -130,7 +130,7 @@ def run_peer(name: str, source: Path, folder: Path, interpreter: str) -> Found:
 def _peer(interpreter: str, script: str, *arguments: str) -> tuple[Measured, int, str]:
     if shutil.which(interpreter) is None:
         raise ToolFailed(f"{interpreter}: no such interpreter; correct --peer-python")
-    run = measure([interpreter, str(_PEERS / script), *arguments], environment={"PYTHONPATH": ""})
+    run = measure([interpreter, str(_PEERS / script), *arguments], environment={"PYTHONPATH": "", "GOLDEN_DIAGNOSTICS": "0"})
     if run.code:
         raise ToolFailed(failed(script, run))
     said = json.loads(run.output.strip().splitlines()[-1])
