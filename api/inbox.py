@@ -7,13 +7,15 @@ Beside the collector, calls come into the inbox from Kafka (`graph.stream`), whe
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import structlog
 
 from api import pipeline
+from api.following import Following
 from api.workspace import Workspace
 from graph.errors import TesseraError
 from graph.progress import Progress, ignore_progress
@@ -22,21 +24,28 @@ from graph.stream import CallStream, StreamOptions, read_properties
 
 __all__ = ["call_stream", "consuming", "drain", "drain_for_ever", "draining"]
 
+_FLUSH_SECONDS = 30.0
+"""Between two times that the graph is made durable; after a kill what came since is done again from the lake."""
+
 Borrow = Callable[[], AbstractContextManager[GraphStore]]
 """Lends the graph store for the length of a block."""
 
 
-def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_progress) -> int:
-    """Take what is waiting; gives the number of files. The home's writer lock is the caller's. Raises TesseraError."""
+def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_progress, following: Following | None = None) -> int:
+    """Take what is waiting; gives the number of files. The home's writer lock is the caller's. `following`: that of earlier rounds
+    with the same store; what it has not made durable yet is its caller's to flush. Raises TesseraError."""
     folder = workspace.home.path / "inbox"
     waiting = sorted(folder.glob("*.segment.jsonl")) if folder.exists() else []
     if not waiting:
         return 0
     # What arrives from here on is taken by the next round; taken too early by this one, it is taken again and says nothing new.
     pipeline.take(workspace, folder, progress)
-    resolution = pipeline.resolved(workspace, progress)
+    alone = following is None
+    following = following or Following(workspace)
     with borrow() as store:
-        pipeline.publish(workspace, resolution, store=store, progress=progress)
+        following.bring_up_to_date(store, progress=progress)
+        if alone:
+            following.flush(store)
     for file in waiting:
         file.unlink()
     return len(waiting)
@@ -46,12 +55,20 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
     """Drain again and again, `inbox_seconds` apart, until `stop` is set. A store that is away is tried again the next time."""
     stop = stop or threading.Event()
     log = structlog.get_logger()
+    following = Following(workspace)
+    flushed = time.monotonic()
     while not stop.wait(workspace.settings.inbox_seconds):
         try:
-            drain(workspace, borrow, progress)
+            drain(workspace, borrow, progress, following)
+            if time.monotonic() - flushed >= _FLUSH_SECONDS:
+                with borrow() as store:
+                    following.flush(store)
+                flushed = time.monotonic()
         except TesseraError as error:
             # What could not be done is still in inbox and lake; the next round does it.
             log.warning("inbox not taken", error=type(error).__name__)
+    with suppress(TesseraError), borrow() as store:
+        following.flush(store)
 
 
 @contextmanager

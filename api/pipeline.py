@@ -41,10 +41,13 @@ __all__ = [
     "eligible",
     "explain",
     "gate_of",
+    "identities",
     "ingest",
+    "load",
     "model_of",
+    "moved",
+    "persons_of",
     "publish",
-    "resolve_and_publish",
     "resolved",
     "run",
     "snapshot_of",
@@ -108,7 +111,7 @@ def run(workspace: Workspace, sources: Sequence[Path], *, seed: int, replace_gra
         _reach_store(workspace)
         report: Report = {"ingest": _ingested(workspace, sources, progress)}
         resolution = resolved(workspace, progress)
-        report["identities"] = _identities(resolution)
+        report["identities"] = identities(resolution)
         try:
             report |= _learned(_learn(workspace, resolution, seed, None, progress))
         except MissingExtra as error:
@@ -121,15 +124,6 @@ def ingest(workspace: Workspace, sources: Sequence[Path], *, progress: Progress)
     """Take sources into the lake; a row for each table. Raises InputError, HomeNotWritable, HomeLocked."""
     with workspace.home.writing("ingest"):
         return _ingested(workspace, sources, progress)
-
-
-def resolve_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Progress) -> Report:
-    """Resolve the lake and load the graph. Raises NothingResolved, StoreError, HomeLocked."""
-    with workspace.home.writing("resolve"):
-        _reach_store(workspace)
-        resolution = resolved(workspace, progress)
-        counts = publish(workspace, resolution, replace_graph=replace_graph, progress=progress)
-    return {"identities": _identities(resolution), "graph": counts}
 
 
 def train(workspace: Workspace, *, seed: int, optimiser: str, progress: Progress) -> Report:
@@ -156,12 +150,21 @@ def take(workspace: Workspace, source: Path, progress: Progress) -> IngestSummar
     return ingest_source(source, workspace.lake, Cleaner(), progress)
 
 
-def resolved(workspace: Workspace, progress: Progress) -> Resolution:
-    """Resolve the lake; the home's writer lock is the caller's. Raises NothingResolved where the lake is empty."""
+def resolved(workspace: Workspace, progress: Progress, *, refit: bool = False) -> Resolution:
+    """Resolve the whole lake; the home's writer lock is the caller's. From the second time on the key index is filled, so that what
+    comes later can be followed step by step. Raises NothingResolved where the lake is empty."""
     if not any(workspace.lake.rows(name) for name in TABLES):
         raise NothingResolved(workspace.home.path, "input", "tessera ingest SOURCE")
+    with resolve.IdentityLog(workspace.home.identity) as log:
+        again = log.state()[0] > 0
+    batch = workspace.lake.last_batch() if again else None
     with workspace.connection() as connection:
-        return resolve.resolve(connection, workspace.home, key=workspace.key, progress=progress)
+        return resolve.resolve(connection, workspace.home, key=workspace.key, refit=refit, index_batch=batch, progress=progress)
+
+
+def load(workspace: Workspace) -> Resolution:
+    """The current resolution. Raises NothingResolved."""
+    return resolve.load(workspace.home)
 
 
 def publish(
@@ -179,10 +182,14 @@ def publish(
     """
     graph = snapshot_of(workspace, resolution, progress)
     if store is None and not replace_graph and _imported(workspace, graph, progress):
-        return graph.counts()
-    with nullcontext(store) if store is not None else workspace.writable_store() as opened:
-        opened.replace(graph, progress=progress, replace_foreign=replace_graph)
-        return opened.counts()
+        counts = graph.counts()
+    else:
+        with nullcontext(store) if store is not None else workspace.writable_store() as opened:
+            opened.replace(graph, progress=progress, replace_foreign=replace_graph)
+            counts = opened.counts()
+    with resolve.IdentityLog(workspace.home.identity) as log:
+        resolve.set_published(log, published=True)
+    return counts
 
 
 def snapshot_of(workspace: Workspace, resolution: Resolution, progress: Progress) -> Snapshot:
@@ -255,7 +262,24 @@ def _ingested(workspace: Workspace, sources: Sequence[Path], progress: Progress)
     return rows
 
 
-def _identities(resolution: Resolution) -> Report:
+def persons_of(workspace: Workspace) -> pa.Table | None:
+    """Kind, id and person of every member by the last run; None before the first."""
+    try:
+        return load(workspace).members.select(["kind", "id", "person_id"])
+    except NothingResolved:
+        return None
+
+
+def moved(before: pa.Table, resolution: Resolution) -> Report:
+    """What a run changed for the members of an earlier one."""
+    after = resolution.members.select(["kind", "id", "person_id"])
+    both = before.join(after, ["kind", "id"], right_suffix="_after", join_type="inner")
+    other = pc.sum(pc.not_equal(both["person_id"], both["person_id_after"])).as_py() or 0
+    return {"members before": before.num_rows, "members now of another person": other}
+
+
+def identities(resolution: Resolution) -> Report:
+    """Counts of a resolution."""
     classes = resolution.persons["class"].value_counts().to_pylist()
     return {
         "members": resolution.members.num_rows,

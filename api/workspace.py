@@ -65,11 +65,12 @@ class Workspace:
             opened.close()
 
     @contextmanager
-    def store(self, *, read_only: bool = True) -> Iterator[GraphStore]:
-        """The configured graph store. Raises StoreUnavailable, StoreRefused, MissingExtra."""
+    def store(self, *, read_only: bool = True, live: bool = False) -> Iterator[GraphStore]:
+        """The configured graph store; `live` for one that is kept open and takes many small changes. Raises StoreUnavailable,
+        StoreRefused, MissingExtra."""
         from graph.store import open_store
 
-        opened = open_store(self.graph_url, self.home, read_only=read_only)
+        opened = open_store(self.graph_url, self.home, read_only=read_only, live=live)
         try:
             yield opened
         finally:

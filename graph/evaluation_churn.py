@@ -27,7 +27,10 @@ def evaluate_churn(before: pa.Table, after: pa.Table, aliases: Mapping[str, str]
     retired_ids       earlier person ids that nobody bears any more
     unresolved_ids    how many of these have no alias that leads to a person
     """
-    old, new = record_keys(before, "the table of earlier identities", "person_id"), record_keys(after, "the table of identities", "person_id")
+    old, new = (
+        record_keys(before, "the table of earlier identities", "person_id"),
+        record_keys(after, "the table of identities", "person_id"),
+    )
     if not len(old):
         raise InputError("the earlier identities are empty; nothing can be compared")
     earlier, later = (table["person_id"].combine_chunks().cast(pa.string()) for table in (before, after))

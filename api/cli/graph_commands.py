@@ -14,6 +14,7 @@ from api.cli.options import Json, Quiet, workspace
 from graph.errors import QueryError, TesseraError
 
 if TYPE_CHECKING:
+    from graph.resolve.explanation import Link
     from graph.store.server import ServerStatus
 
 __all__ = ["register"]
@@ -84,23 +85,51 @@ def node(text: str) -> tuple[str, str]:
 
 
 def explain(
-    left: Annotated[str, typer.Argument(help="device:ID or account:ID", metavar="KIND:ID")],
-    right: Annotated[str, typer.Argument(help="device:ID or account:ID", metavar="KIND:ID")],
+    left: Annotated[str, typer.Argument(help="device:ID, account:ID or person:ID", metavar="KIND:ID")],
+    right: Annotated[
+        str | None, typer.Argument(help="the other; none: why the first belongs to its person", metavar="KIND:ID")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Why two nodes are one person, or why not."""
-    from api import pipeline
+    """Why two nodes are one person, or why not; of one alone, why it belongs to its person."""
+    from api import explain as explanations
 
-    found = pipeline.explain(workspace(), node(left), node(right))
+    found = explanations.explain(workspace(), _end(left), None if right is None else _end(right))
     if as_json:
         emit(asdict(found))
         return
     say(found.summary)
     for reason in found.blocks[1:]:
         say(f"  {reason}")
+    if found.score is not None and found.links:
+        say(f"  score {found.score:.2f} in all, probability {found.probability:.4f}")
     for link in found.links:
-        title = f"{link.left} – {link.right}: score {link.score:.2f}, probability {link.probability:.4f}"
-        table([{**asdict(piece), "sources": ", ".join(piece.sources)} for piece in link.pieces], title)
+        table(_pieces(link), _title(link))
+    if found.beside:
+        say("Besides:")
+    for link in found.beside:
+        table(_pieces(link), _title(link))
+
+
+def _end(text: str) -> tuple[str, str]:
+    """As `node`, or `person:ID`."""
+    kind, _, identifier = text.partition(":")
+    return (kind, identifier) if kind == "person" and identifier else node(text)
+
+
+def _title(link: Link) -> str:
+    return f"{link.left} – {link.right}: score {link.score:.2f}, probability {link.probability:.4f}"
+
+
+def _pieces(link: Link) -> list[dict[str, Any]]:
+    """A row for each piece of evidence, and under it one for each part."""
+    rows: list[dict[str, Any]] = []
+    for piece in link.pieces:
+        aged = f"was {piece.weight_before:.4g}, {piece.age_days} days old" if piece.age_days else piece.note
+        rows.append({**asdict(piece), "evidence": piece.method, "detail": aged, "sources": ", ".join(piece.sources)})
+        rows += [{"evidence": f"  {part.name}", "detail": part.level, "weight": part.weight} for part in piece.parts]
+    columns = ("evidence", "detail", "weight", "probability", "sources", "first_seen", "last_seen")
+    return [{column: row.get(column) for column in columns} for row in rows]
 
 
 @neo4j.command("start")

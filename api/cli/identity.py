@@ -107,6 +107,27 @@ def identity_revoke(
     _report(report, as_json)
 
 
+@identity.command("profile")
+def identity_profile(
+    person: Annotated[str, typer.Argument(help="A person id, current or retired.", metavar="PERSON")],
+    trust: Annotated[list[str] | None, typer.Option(help="A source whose values win; repeat it, the most trusted first.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The fused record of a person: each value, where it is from, what contradicts it. Personal data: operator only."""
+    from api import explain as explanations
+
+    found = explanations.profile(workspace(), person, trust=trust or ())
+    if as_json:
+        emit(found)
+        return
+    say(f"{found['person_id']}: {', '.join(found['members'])}")
+    told = [
+        {**a, "conflicts": "; ".join(f"{c['value']}: {', '.join(c['given_by'])}" for c in a["conflicts"])}
+        for a in found["attributes"]
+    ]
+    table(told)
+
+
 def _report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(report)

@@ -40,12 +40,17 @@ def ingest(sources: Sources, as_json: Json = False, quiet: Quiet = False) -> Non
     _report({"ingest": report}, as_json)
 
 
-def resolve(replace_graph: ReplaceGraph = False, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Find out who is one person, and load the graph."""
-    from api import pipeline
+def resolve(
+    refit: Annotated[bool, typer.Option("--refit", help="Fit the match parameters anew, and say what that changes.")] = False,
+    replace_graph: ReplaceGraph = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find out who is one person, and load the graph. What came since the last run is followed step by step where it can be."""
+    from api import following
 
     with progress(quiet or as_json) as show:
-        report = pipeline.resolve_and_publish(workspace(), replace_graph=replace_graph, progress=show)
+        report = following.resolve_and_publish(workspace(), refit=refit, replace_graph=replace_graph, progress=show)
     _report(report, as_json)
 
 

@@ -28,7 +28,7 @@ __all__ = ["State", "View", "current_state", "open_view"]
 
 @dataclass(frozen=True)
 class State:
-    """What decides a view: the resolved version, the lake's last batch, the current model version."""
+    """What decides a view: the resolved version and the run that changed it last, the lake's last batch, the current model version."""
 
     resolved: str
     batch: int
@@ -80,14 +80,14 @@ def open_view(workspace: Workspace, control: Control) -> View:
 def _log(home: Home) -> tuple[dict[str, str], str]:
     try:
         with IdentityLog(home.identity, create=False) as log:
-            _, version = log.state()
+            run, version = log.state()
             aliases = log.aliases()
     except FileNotFoundError:
         version = None
         aliases = {}
     if version is None:
         raise NothingResolved(home.path, "resolved identities", "tessera resolve")
-    return aliases, version
+    return aliases, f"{version}/{run}"
 
 
 def _model(home: Home) -> str | None:

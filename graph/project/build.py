@@ -20,24 +20,24 @@ from graph.resolution import Resolution
 from graph.schema import Edge, Label, edges
 from graph.snapshot import Snapshot, node_schema, relationship_schema
 
-__all__ = ["snapshot"]
+__all__ = ["ENGAGED", "ENGAGED_CONTENTS", "snapshot", "table_of"]
 
 # Weights add up as decimals, since a sum of floating-point numbers depends on the order in which threads come by.
-_ENGAGED = f"""
+ENGAGED = f"""
 CREATE OR REPLACE TEMP TABLE engaged AS
 WITH said AS (
     SELECT CASE WHEN account_id IS NULL THEN 'device' ELSE 'account' END AS subject_kind,
            coalesce(account_id, device_id) AS subject_id, {CONTENT_ID} AS content_id, coalesce(type, 'event') AS type,
            make_timestamp(epoch_us("at"))::DATE AS date,
            TRY_CAST(greatest(least(coalesce(weight, 1), 1e15), -1e15) AS DECIMAL(38, 6)) AS weight, "at" AS happened
-    FROM events LEFT JOIN urls u ON u.raw = url WHERE content_id IS NOT NULL OR url IS NOT NULL
+    FROM {{events}} LEFT JOIN urls u ON u.raw = url WHERE content_id IS NOT NULL OR url IS NOT NULL
 )
 SELECT subject_kind, subject_id, content_id, type, date::VARCHAR AS day, count(*) AS count,
        coalesce(sum(weight), 0)::DOUBLE AS weight, min(happened) AS first_at, max(happened) AS last_at
 FROM said GROUP BY subject_kind, subject_id, content_id, type, date
 """
 
-_ENGAGED_CONTENTS = f"""
+ENGAGED_CONTENTS = f"""
 CREATE OR REPLACE TEMP TABLE engaged_contents AS
 WITH described AS (
     SELECT {CONTENT_ID} AS content_id, arg_max(title, ("at", title)) AS title, arg_max({SAFE_URL}, ("at", {SAFE_URL})) AS url
@@ -87,18 +87,18 @@ def snapshot(
         for name, table in views.items():
             connection.register(name, table)
         prepare_contents(connection, key)
-        connection.execute(_ENGAGED)
-        connection.execute(_ENGAGED_CONTENTS)
+        connection.execute(ENGAGED.format(events="events"))
+        connection.execute(ENGAGED_CONTENTS)
         nodes: dict[Label, pa.Table] = {}
         relationships: dict[Edge, pa.Table] = {}
         for label, query in NODE_QUERIES.items():
             progress(f"graph: {label}", len(nodes) + 1, total)
-            nodes[label] = _table(connection, query, node_schema(label))
+            nodes[label] = table_of(connection, query, node_schema(label))
             views[f"node_{label.value.lower()}"] = nodes[label]
             connection.register(f"node_{label.value.lower()}", nodes[label])
         for edge in edges():
             progress(f"graph: {edge.type}", len(nodes) + len(relationships) + 1, total)
-            relationships[edge] = _table(connection, relationship_query(edge), relationship_schema(edge))
+            relationships[edge] = table_of(connection, relationship_query(edge), relationship_schema(edge))
         progress("graph", total, total)
     finally:
         for name in views:
@@ -108,7 +108,7 @@ def snapshot(
     return Snapshot(home_id, nodes, relationships)
 
 
-def _table(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:
+def table_of(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:
     """The result of a query with the columns of a schema, in its order; columns that the query lacks are null."""
     found = connection.sql(query).to_arrow_table()
     columns = [found[f.name].cast(f.type) if f.name in found.column_names else pa.nulls(found.num_rows, f.type) for f in schema]

@@ -102,7 +102,7 @@ def _links(region: Region) -> dict[Edge, Rows]:
             for r in found.has_identifier.to_pylist()
             if r["kind"] == kind
         }
-        for other, target in labels.items():
+        for target in labels.values():
             tables[Edge(Type.SAME_PERSON, label, target)] = {}
     for r in found.evidence.to_pylist():
         if r["weight"] > 0:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import duckdb
 
 from graph.resolve.guards import Limits
+from graph.resolve.rows import any_rows
 
 __all__ = ["TEMPORARY", "Weights", "find_account_evidence", "find_behaviour_evidence", "find_device_evidence"]
 
@@ -107,18 +108,23 @@ def find_account_evidence(connection: duckdb.DuckDBPyConnection, weights: Weight
     """Make `evidence` with what speaks for and against pairs of accounts; needs no sign-ins."""
     connection.execute(_ELIGIBLE)
     connection.execute(_EMPTY)
-    connection.execute(_SCORED.format(method="records", pairs="record_pairs"))
-    connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": True})
+    if any_rows(connection, "record_pairs"):
+        connection.execute(_SCORED.format(method="records", pairs="record_pairs"))
+    if any_rows(connection, "aliases"):
+        connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": True})
 
 
 def find_device_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
     """Add what devices take part in, once shared devices are known."""
     connection.execute(_ELIGIBLE)
-    connection.execute(_ADVERTISING, {"advertising_id": weights.advertising_id})
-    connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": False})
+    if any_rows(connection, "holders WHERE identifier_kind = 'advertising_id'"):
+        connection.execute(_ADVERTISING, {"advertising_id": weights.advertising_id})
+    if any_rows(connection, "aliases"):
+        connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": False})
     connection.execute(_SIGN_INS, {"sign_in": weights.sign_in})
 
 
 def find_behaviour_evidence(connection: duckdb.DuckDBPyConnection) -> None:
     """Add what devices' behaviour says."""
-    connection.execute(_SCORED.format(method="behaviour", pairs="behaviour_pairs"))
+    if any_rows(connection, "behaviour_pairs"):
+        connection.execute(_SCORED.format(method="behaviour", pairs="behaviour_pairs"))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graph.resolve.cluster import components
+from graph.resolve.rows import any_rows
 
 __all__ = ["TEMPORARY", "group_accounts", "numbers"]
 
@@ -28,6 +29,10 @@ def numbers(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, npt.
 def group_accounts(connection: duckdb.DuckDBPyConnection, join_log2_odds: float, conflict_log2_odds: float) -> None:
     """Make `same_accounts`, accounts that records alone show to be one person, and `conflicting_owners`, groups of which no two
     accounts can be."""
+    if not any_rows(connection, "record_pairs") and not any_rows(connection, "evidence"):
+        connection.execute("CREATE OR REPLACE TEMP TABLE same_accounts (account_id VARCHAR, leader VARCHAR)")
+        connection.execute("CREATE OR REPLACE TEMP TABLE conflicting_owners (left_owner VARCHAR, right_owner VARCHAR)")
+        return
     pairs = numbers(
         connection,
         f"""

@@ -15,6 +15,7 @@ person; and so is a device on which two ids of one unique namespace sign in.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -22,6 +23,7 @@ import duckdb
 from graph.resolve import guards_bots
 from graph.resolve.guards_namespaces import find_namespaces, namespace_bits
 from graph.resolve.guards_windows import find_generic_networks, find_holder_windows
+from graph.resolve.rows import any_rows
 
 __all__ = [
     "TEMPORARY",
@@ -29,10 +31,13 @@ __all__ = [
     "add_classes",
     "find_bots",
     "find_generic",
+    "find_generic_networks",
     "find_hubs",
     "find_shared_accounts",
     "find_shared_devices",
+    "is_generic",
     "mark_generic",
+    "mark_identifiers",
     "namespace_bits",
 ]
 
@@ -222,7 +227,8 @@ def find_hubs(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
 
 def add_classes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """Add the rows of a table (kind, id, class, reason) to `classes`, for subjects that have none yet."""
-    connection.execute(_OTHERS.format(table=table))
+    if any_rows(connection, table):
+        connection.execute(_OTHERS.format(table=table))
 
 
 def find_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
@@ -235,8 +241,18 @@ def find_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
 
 def mark_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Make `generic_identifiers` and `generic_networks` alone, from `identifiers`, `networks` and `seen_on`."""
-    connection.execute(_GENERIC_IDENTIFIERS, _allowed(limits))
+    mark_identifiers(connection, limits)
     find_generic_networks(connection, limits.network_devices, limits.network_window_days)
+
+
+def mark_identifiers(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Make `generic_identifiers` alone."""
+    connection.execute(_GENERIC_IDENTIFIERS, _allowed(limits))
+
+
+def is_generic(kind: str, value: str, degree: int, limits: Limits) -> bool:
+    """Whether `mark_identifiers` would mark an identifier."""
+    return degree > _allowed(limits)[kind] or re.match(_NULL_LIKE, value.lower()) is not None
 
 
 def _allowed(limits: Limits) -> dict[str, int]:
@@ -251,7 +267,8 @@ def find_bots(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
 
 def find_shared_accounts(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Add accounts that several people use to `classes`."""
-    connection.execute(_SHARED_ACCOUNTS, {"devices": limits.devices_at_once})
+    if any_rows(connection, f"signed_in GROUP BY account_id HAVING count(*) > {limits.devices_at_once}"):
+        connection.execute(_SHARED_ACCOUNTS, {"devices": limits.devices_at_once})
 
 
 def find_shared_devices(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
@@ -261,6 +278,10 @@ def find_shared_devices(connection: duckdb.DuckDBPyConnection, limits: Limits) -
     `conflicting_owners` (left_owner < right_owner: leaders whose records conflict).
     """
     connection.execute(_USAGE)
+    if not any_rows(connection, "usage WHERE owners > 1"):
+        if limits.unique_namespaces:  # records may have made one owner of two ids that the namespace tells apart
+            connection.execute(_NAMESPACES, {"share": limits.conflicting_share})
+        return
     connection.execute(_MANY, {"people": limits.people_per_device, "even": limits.even_people})
     connection.execute(_CONFLICTING, {"share": limits.conflicting_share})
     connection.execute(_NAMESPACES, {"share": limits.conflicting_share})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-__all__ = ["BY_AGENT", "BotLimits", "find_bots"]
+__all__ = ["BY_AGENT", "BotLimits", "find_bots", "find_crawlers"]
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,14 @@ FROM even GROUP BY id
 """
 
 
+def find_crawlers(connection: duckdb.DuckDBPyConnection, limits: BotLimits) -> None:
+    """Make `classes` with the bots that their user agent tells alone, which needs no events."""
+    connection.execute(_FLAGGED, {"share": limits.bot_event_share})
+
+
 def find_bots(connection: duckdb.DuckDBPyConnection, limits: BotLimits) -> None:
     """Make `classes`."""
-    connection.execute(_FLAGGED, {"share": limits.bot_event_share})
+    find_crawlers(connection, limits)
     for kind in ("device", "account"):
         rate, even = {"limit": limits.events_per_hour}, {"limit": limits.even_pages}
         if connection.execute(_BUSY.format(kind=kind), rate).fetchall() != [(0,)]:

@@ -29,6 +29,8 @@ JOIN (SELECT unnest($names::VARCHAR[]) AS name, unnest(range(len($names::VARCHAR
   ON name = accounts.source OR name = accounts._source
 """
 
+_NONE = "CREATE OR REPLACE TEMP TABLE namespaces (number BIGINT, namespace_code BIGINT)"
+
 _CONFLICTS = """
 CREATE OR REPLACE TEMP TABLE namespace_conflicts AS
 WITH named AS (
@@ -68,7 +70,7 @@ def number_namespaces(connection: duckdb.DuckDBPyConnection, names: Sequence[str
     names = sorted(set(names))
     if len(names) > MOST_NAMESPACES:
         raise SettingsError(f"unique_namespaces has {len(names)} names; at most {MOST_NAMESPACES} are possible")
-    connection.execute(_NAMESPACES, {"names": names})
+    connection.execute(_NAMESPACES if names else _NONE, {"names": names} if names else None)
 
 
 def namespace_bits(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[np.int64]:

@@ -173,9 +173,7 @@ class _Run:
             occupied=namespace_bits(self.connection, len(is_account)),
         )
 
-    def _fill(
-        self, log: IdentityLog, records: Records, clusters: Clusters, version: str, as_of: datetime | None
-    ) -> None:
+    def _fill(self, log: IdentityLog, records: Records, clusters: Clusters, version: str, as_of: datetime | None) -> None:
         self._say("key index", 8)
         places, keys = records.prepared.block_keys()
         blocks = pa.table({"key": keys, "cap": records.prepared.block_caps(), "number": records.number(places)})

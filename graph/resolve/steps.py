@@ -12,6 +12,8 @@ import duckdb
 
 from graph.resolve import evidence, groups, guards
 from graph.resolve.decay import decay_evidence
+from graph.resolve.guards_bots import find_crawlers
+from graph.resolve.guards_namespaces import number_namespaces
 from graph.resolve.settings import ResolveSettings
 
 __all__ = ["find_evidence", "no_behaviour"]
@@ -34,16 +36,21 @@ def find_evidence(
     settings: ResolveSettings,
     as_of: datetime | None,
     *,
-    known_bots: bool = False,
+    part: bool = False,
     behaviour: Step,
 ) -> None:
-    """Make `classes` and `evidence`, decayed to the as-of time. With `known_bots` those of that table
-    (kind, id, class, reason), which an earlier run found, are bots too; `behaviour` makes `behaviour_pairs` once classes are known. Raises SettingsError."""
+    """Make `classes` and `evidence`, decayed to the as-of time; `behaviour` makes `behaviour_pairs` once classes are known. With `part`
+    the tables are of a part of the lake: no events are looked at, and who was found to be a bot by them stands in `known_bots` (kind,
+    id, class, reason). Raises SettingsError."""
     limits, weights = settings.limits, settings.weights
-    guards.find_generic(connection, limits)
-    guards.find_bots(connection, limits)
-    if known_bots:
+    if part:
+        guards.mark_identifiers(connection, limits)
+        number_namespaces(connection, limits.unique_namespaces)
+        find_crawlers(connection, limits)
         guards.add_classes(connection, "known_bots")
+    else:
+        guards.find_generic(connection, limits)
+        guards.find_bots(connection, limits)
     guards.add_classes(connection, "hubs")
     guards.find_shared_accounts(connection, limits)
     evidence.find_account_evidence(connection, weights, limits)

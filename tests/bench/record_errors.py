@@ -153,7 +153,8 @@ def _neighbours() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         close = [o for row in _KEYBOARD for o in row if character in row and 0 < abs(row.index(o) - row.index(character)) <= 1]
         picks = [close[i % len(close)] if close and i < 5 else others[rng.integers(len(others))] for i in range(8)]
         near[code] = [ord(p) for p in picks]
-    for one, other in _LOOK_ALIKE:
+    for pair in _LOOK_ALIKE:
+        one, other = pair[0], pair[1]
         for left, right in ((one, other), (other, one), (one.upper(), other)):
             if not alike[ord(left)]:
                 alike[ord(left)] = ord(right)

@@ -157,7 +157,7 @@ def _dates(dates: Text, rates: _Rates, rng: np.random.Generator) -> Text:
     """Day and month swapped, only the year known, a year off."""
     letters = dates.view("S1").reshape(len(dates), -1).copy()
     rows = rates.rows(0.03, rng)
-    letters[np.ix_(rows, range(5, 10))] = letters[np.ix_(rows, (8, 9, 7, 5, 6))]
+    letters[rows, 5:10] = letters[rows][:, [8, 9, 7, 5, 6]]
     text = np.ascontiguousarray(letters).view("S10").ravel()
     rows = rates.rows(0.02, rng)
     text[rows] = np.strings.add(text[rows].astype("S4"), np.array([b"-01-01"]))

@@ -61,25 +61,31 @@ def score(name: str, resolution: Resolution, folder: Path) -> dict[str, float]:
     return found
 
 
-def test_shared_addresses_alone_join_a_third_of_fake_1000_without_an_error(tmp_path: Path) -> None:
+def test_fake_1000_is_linked_better_than_by_splink_without_configuration(tmp_path: Path) -> None:
+    """Splink 5 has F1 .903 with the settings of its own tutorial."""
     resolution, _ = through("fake_1000", tmp_path)
     found = score("fake_1000", resolution, tmp_path)
-    assert found["pair_precision"] >= 0.999
-    assert found["pair_recall"] >= 0.33
+    assert found["pair_f1"] >= 0.92
+    assert found["pair_precision"] >= 0.97
 
 
-def test_records_without_identifiers_stay_apart(tmp_path: Path) -> None:
+def test_records_without_an_identifier_in_common_are_linked_by_what_they_say(tmp_path: Path) -> None:
     resolution, graph = through("febrl3", tmp_path)
-    assert resolution.persons.num_rows == 5000
     assert graph.counts()["Account"] == graph.counts()["BELONGS_TO"] == 5000
-    assert score("febrl3", resolution, tmp_path)["pair_precision"] == 1.0
+    assert graph.counts()["Person"] == resolution.persons.num_rows
+    assert set(resolution.evidence["method"].to_pylist()) <= {"records", "records_within"}
+    found = score("febrl3", resolution, tmp_path)
+    assert found["pair_f1"] >= 0.9994
+    assert found["b3_f1"] >= 0.9996
 
 
-def test_devices_without_sign_ins_stay_apart_with_their_networks(tmp_path: Path) -> None:
+def test_devices_without_sign_ins_are_linked_by_their_behaviour(tmp_path: Path) -> None:
+    """Shared networks alone have F1 .842, with the best threshold in hindsight; here nothing is chosen by the truth."""
     resolution, graph = through("crossdevice", tmp_path)
     counts = graph.counts()
-    assert resolution.persons.num_rows == counts["Device"] == 77
-    assert resolution.seen_on["count"].to_pylist() != []
+    assert counts["Device"] == counts["BELONGS_TO"] == 77
+    assert set(resolution.evidence["method"].to_pylist()) == {"behaviour"}
+    assert score("crossdevice", resolution, tmp_path)["pair_f1"] >= 0.86
     assert counts["SEEN_ON"] == 2901
     assert counts["Network"] == 2684
 

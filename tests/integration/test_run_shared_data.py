@@ -58,7 +58,7 @@ def resolved(source: Path, folder: Path) -> Workspace:
     """Ingest, resolve and load the embedded graph; nothing is learned."""
     workspace = Workspace.open(Settings(home=folder / "home"))
     pipeline.ingest(workspace, [source], progress=ignore_progress)
-    pipeline.resolve_and_publish(workspace, replace_graph=False, progress=ignore_progress)
+    resolve_and_publish(workspace, refit=False, replace_graph=False, progress=ignore_progress)
     return workspace
 
 

@@ -171,6 +171,19 @@ def test_few_records_match_on_what_identifies_people() -> None:
     assert not {(3, 5), (4, 5), (1, 3)} & set(zip(found.left.tolist(), found.right.tolist(), strict=True))
 
 
+@pytest.mark.parametrize("number", [300, 20_000])
+def test_an_address_alone_joins_two_records_among_few_and_many(number: int) -> None:
+    records = pa.table(
+        {
+            "account_id": [str(i) for i in range(number)],
+            "email": ["twice@x.org"] * 2 + ["thrice@x.org"] * 3 + [f"user{i}@x.org" for i in range(5, number)],
+        }
+    )
+    prepared = fit(records).prepare(records)
+    found = prepared.matches(2.0)
+    assert set(zip(found.left.tolist(), found.right.tolist(), strict=True)) == {(0, 1), (2, 3), (2, 4), (3, 4)}
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_hardly_any_records(rows: int) -> None:
     records = pa.table({"account_id": [str(i) for i in range(rows)], "name": pa.array(["x"] * rows, pa.string())})

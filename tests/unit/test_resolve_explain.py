@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lake_tables import KEY, Rows, connect, sign_ins
+from strangers import strangers
 
 from graph.errors import InputError
 from graph.home import Home
@@ -23,7 +24,7 @@ def run(home: Home, **tables: Rows) -> Resolution:
 
 def test_one_person_by_the_strongest_chain_whose_weights_add_up(home: Home) -> None:
     events = [*sign_ins("d1", "a1", 5), *sign_ins("d2", "a2", 4)]
-    accounts = [{"account_id": a, "email": "x@example.com"} for a in ("a1", "a2")]
+    accounts = [{"account_id": a, "email": "x@example.com"} for a in ("a1", "a2")] + strangers("email")
     found = explain(run(home, events=events, accounts=accounts), ("device", "d1"), ("account", "a2"))
     assert found.same
     assert found.left_person == found.right_person
@@ -34,7 +35,7 @@ def test_one_person_by_the_strongest_chain_whose_weights_add_up(home: Home) -> N
     for link in found.links:
         assert link.score == pytest.approx(math.fsum(p.weight for p in link.pieces))
         assert link.probability == pytest.approx(1 / (1 + 2**-link.score))
-    assert [p.method for p in found.links[1].pieces] == ["shared_email"]
+    assert [p.method for p in found.links[1].pieces] == ["records"]
     assert found.links[1].pieces[0].sources == ("test",)
     assert found.links[0].pieces[0].first_seen is not None
     assert found.summary.endswith("by 2 links of evidence")
@@ -69,13 +70,15 @@ def test_every_two_members_of_a_person_have_a_chain_and_no_two_persons_have(home
         (
             {
                 "accounts": [
-                    {"account_id": "a1", "email": "x@example.com", "given_name": "Maria", "birth_date": "1980-01-02"},
-                    {"account_id": "a2", "email": "x@example.com", "given_name": "John", "birth_date": "1991-07-30"},
-                ]
+                    {"account_id": "a1", "given_name": "Maria", "family_name": "Rossi", "birth_date": "1980-01-02"},
+                    {"account_id": "a2", "given_name": "John", "family_name": "Miller", "birth_date": "1991-07-30"},
+                    *strangers(),
+                ],
+                "events": [*sign_ins("phone", "a1", 3), *sign_ins("phone", "a2", 3, start=7)],
             },
             "a1",
             "a2",
-            "evidence against: given_name_differs, birth_date_differs (-10.0 in all)",
+            "device:phone, which is shared: sign-ins of people whose records conflict",
         ),
         ({"accounts": [{"account_id": "a1"}, {"account_id": "a2"}]}, "a1", "a2", "nothing links them"),
     ],
@@ -84,6 +87,20 @@ def test_why_not(home: Home, tables: dict[str, Rows], left: str, right: str, sai
     found = explain(run(home, **tables), ("account", left), ("account", right))
     assert not found.same
     assert said in found.summary
+
+
+def test_why_not_names_the_records_that_speak_against_it(home: Home) -> None:
+    accounts = [
+        {"account_id": "a1", "given_name": "Maria", "family_name": "Rossi", "birth_date": "1980-01-02"},
+        {"account_id": "a2", "given_name": "John", "family_name": "Miller", "birth_date": "1991-07-30"},
+        *strangers(),
+    ]
+    events = [*sign_ins("phone", "a1", 3), *sign_ins("phone", "a2", 3, start=7)]
+    found = explain(run(home, events=events, accounts=accounts), ("account", "a1"), ("account", "a2"))
+    (link,) = found.links
+    assert [p.method for p in link.pieces] == ["records"]
+    assert f"evidence against: records ({link.score:+.1f} in all)" in found.blocks
+    assert link.score < 0
 
 
 def test_why_not_a_weak_link_between_groups(home: Home) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from urllib.parse import parse_qs
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from starlette.routing import Match
+from fastapi.exceptions import RequestValidationError
 
+from api.explain import explained
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
+from api.http.explanations import explanation_view, permits
 from api.http.identities import Member, Person
 from api.http.releases import answered, caller_of, passed
-from api.http.resources import Opened
+from api.http.resources import Opened, Resources
 from api.http.schemas.base import Id, Kind
-from api.http.schemas.identities import ExplanationView, IdentityView, LinkView, MemberView
+from api.http.schemas.identities import ExplanationView, IdentityView, MemberView
 from graph.privacy import Use
-from graph.resolve import explain
 
 __all__ = ["members_of", "router"]
 
@@ -47,28 +47,23 @@ _WHY = {
                     "sources": ["crm"],
                     "first_seen": "2026-01-05T08:12:31Z",
                     "last_seen": "2026-02-11T19:40:00Z",
+                    "weight_before": 6.0,
+                    "age_days": 0,
+                    "parts": [],
+                    "note": None,
                 }
             ],
         }
     ],
     "blocks": [],
+    "score": None,
+    "probability": None,
+    "beside": [],
 }
 
 router = APIRouter(
     prefix="/v1/identities", tags=["identities"], route_class=KeyRoute, responses={**PROTECTED, **problems(404, 409)}
 )
-
-
-class _WhyRoute(KeyRoute):
-    """The address of an explanation only where another is asked about: an id may end in `/why` itself."""
-
-    def matches(self, scope: Any) -> tuple[Match, Any]:
-        """As Starlette has it."""
-        asked = "other_id" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        return super().matches(scope) if asked else (Match.NONE, {})
-
-
-why = APIRouter(route_class=_WhyRoute)
 
 
 def members_of(person: Person) -> list[MemberView]:
@@ -86,46 +81,47 @@ def _member(member: Member) -> MemberView:
     )
 
 
-@why.get(
+@router.get(
     "/{kind}/{id:path}/why",
     operation_id="explainIdentity",
-    summary="Why two are, or are not, one person",
+    summary="Why two are, or are not, one person; why one belongs to its person",
     response_model=ExplanationView,
-    responses=example(_WHY, "The strongest chain of evidence between the two, or why there is none."),
+    responses=example(_WHY, "The strongest chain of evidence between the two, or why there is none; of one alone its links."),
 )
 def explain_identity(
     kind: Kind,
     id: IdInPath,
     opened: Opened,
     principal: Reader,
-    other_kind: Annotated[Kind, Query(description="kind of the other")],
-    other_id: Annotated[Id, Query(description="id of the other", examples=["user-19"])],
+    to_kind: Annotated[Kind | None, Query(description="kind of the other; none asks about the person of the one")] = None,
+    to_id: Annotated[Id | None, Query(description="id of the other", examples=["user-19"])] = None,
+    other_kind: Annotated[Kind | None, Query(description="former name of `to_kind`", deprecated=True)] = None,
+    other_id: Annotated[Id | None, Query(description="former name of `to_id`", deprecated=True)] = None,
 ) -> Response:
-    """Both persons must permit the look-up."""
-    view = opened.view
-    left, right = view.identities.person_of(kind, id), view.identities.person_of(other_kind, other_id)
-    caller = caller_of(principal)
+    """Both persons must permit the look-up. What belongs to others who do not is named by its kind alone. Without another, an id
+    that ends in `/why` is looked up, if there is one."""
+    view, caller = opened.view, caller_of(principal)
+    other = _other(to_kind or other_kind, to_id or other_id)
+    if other is None and permits(view, kind, f"{id}/why"):
+        return _identity(kind, f"{id}/why", opened, principal)
+    left = view.identities.person_of(kind, id)
 
     def answer() -> ExplanationView:
-        found = explain(view.resolution, (kind, id), (other_kind, other_id))
-        return ExplanationView(
-            same=found.same,
-            summary=found.summary.partition(": ")[0],
-            links=[LinkView.model_validate(link, from_attributes=True) for link in found.links],
-            blocks=[_without_others(block) for block in found.blocks],
-        )
+        return explanation_view(view, explained(view.workspace, view.resolution, (kind, id), other, behaviour=False))
 
-    if right != left:
+    if other is not None and (right := view.identities.person_of(*other)) != left:
         passed(opened, view.gate.subject(right, lambda: None, use=Use.IDENTITY, caller=caller))
     return answered(opened, view.gate.subject(left, answer, use=Use.IDENTITY, caller=caller))
 
 
-def _without_others(block: str) -> str:
-    """A device on which both signed in belongs to neither of the two who permit this, so that it is not named."""
-    return "both signed in on a shared device" if block.startswith("both signed in on ") else block
-
-
-router.include_router(why)  # before the look-up, which takes any path
+def _other(kind: Kind | None, id: str | None) -> tuple[str, str] | None:
+    """The other of the two, if one is asked about. Raises RequestValidationError where half of it is missing."""
+    if kind is None and id is None:
+        return None
+    if kind is None or id is None:
+        missing = "to_kind" if kind is None else "to_id"
+        raise RequestValidationError([{"type": "missing", "loc": ("query", missing), "msg": "Field required", "input": None}])
+    return kind, id
 
 
 @router.get(
@@ -137,6 +133,10 @@ router.include_router(why)  # before the look-up, which takes any path
 )
 def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> Response:
     """The person must permit the look-up."""
+    return _identity(kind, id, opened, principal)
+
+
+def _identity(kind: Kind, id: str, opened: Resources, principal: Principal) -> Response:
     view = opened.view
     person_id = view.identities.person_of(kind, id)
 

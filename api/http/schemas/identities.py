@@ -8,7 +8,20 @@ from pydantic import Field
 
 from api.http.schemas.base import Kind, View
 
-__all__ = ["ExplanationView", "IdentityView", "MemberView", "PersonTags", "PersonView", "TagPage", "TagScore", "TagView"]
+__all__ = [
+    "ExplanationView",
+    "IdentityView",
+    "LinkView",
+    "MemberView",
+    "PartView",
+    "PersonTags",
+    "PersonView",
+    "PieceView",
+    "SubjectView",
+    "TagPage",
+    "TagScore",
+    "TagView",
+]
 
 
 class MemberView(View):
@@ -75,11 +88,19 @@ class SubjectView(View):
     """A device or account."""
 
     kind: Kind
-    id: str
+    id: str | None = Field(description="null where it belongs to somebody who does not permit the look-up")
+
+
+class PartView(View):
+    """What one comparison adds to a piece of evidence. Values that were compared are never told."""
+
+    name: str = Field(description="the column compared; `prior` for the odds that any two have beforehand")
+    level: str | None = Field(description="how far the two agree, from `differs` to `equal`; null where nothing was compared")
+    weight: float = Field(description="log2 odds")
 
 
 class PieceView(View):
-    """One piece of evidence."""
+    """One piece of evidence; its parts, if there are any, add up to its weight."""
 
     method: str = Field(description="the rule that gives it")
     weight: float = Field(description="log2 odds; negative where it speaks against")
@@ -87,6 +108,10 @@ class PieceView(View):
     sources: list[str]
     first_seen: datetime | None
     last_seen: datetime | None
+    weight_before: float = Field(description="the weight before it fell with its age")
+    age_days: int | None = Field(description="its age; null for what does not age")
+    parts: list[PartView]
+    note: str | None = Field(description="why no parts are given, where the rule has some")
 
 
 class LinkView(View):
@@ -100,9 +125,18 @@ class LinkView(View):
 
 
 class ExplanationView(View):
-    """Why two devices or accounts are, or are not, one person."""
+    """Why two devices or accounts are, or are not, one person; or why one belongs to its person."""
 
     same: bool
     summary: str
-    links: list[LinkView] = Field(description="for one person the chain between the two; else all evidence between the persons")
-    blocks: list[str] = Field(description="what kept two persons apart")
+    links: list[LinkView] = Field(
+        description="for two of one person the chain between them; for one alone its links to the other members; else all "
+        "evidence between the two persons"
+    )
+    blocks: list[str] = Field(description="what kept two persons apart, or one alone")
+    score: float | None = Field(description="sum of the links' scores, log2 odds; null for a chain, whose links do not add up")
+    probability: float | None = Field(description="of the score; for one alone the confidence of its belonging")
+    beside: list[LinkView] = Field(
+        description="what decides nothing here: direct evidence that a chain goes round; for one alone the strongest evidence "
+        "towards others"
+    )

@@ -35,9 +35,7 @@ def renew_bots(
     scratch.register("events", found)
     guards.find_bots(scratch, limits)
     bots = {(kind, id_): reason for kind, id_, reason in scratch.sql("SELECT kind, id, reason FROM classes").fetchall()}
-    stored = {
-        s: reason for s, reason in rows_for(database, "SELECT s, reason FROM k_class WHERE class = 'bot' AND s IN (?)", busy)
-    }
+    stored = dict(rows_for(database, "SELECT s, reason FROM k_class WHERE class = 'bot' AND s IN (?)", busy))
     differing = set()
     for number, kind, id_ in named:
         now = bots.get((kind, id_))

@@ -34,11 +34,16 @@ _MOST_SHARE = 0.1
 """New rows from which a full run is faster, in all and as a share of the subjects known."""
 
 
-def open_follower(log: IdentityLog, home: Home, key: bytes, settings: ResolveSettings | None = None) -> Follower:
-    """A follower of this home's log. Raises NeedsFullRun where there is no index, ModelError."""
+def open_follower(
+    log: IdentityLog, home: Home, key: bytes, settings: ResolveSettings | None = None, *, in_step: bool = False
+) -> Follower:
+    """A follower of this home's log. `in_step`: the caller knows that the graph store has all that the log has. Raises NeedsFullRun
+    where there is no index, or where the store may lack something; ModelError."""
     version, parameters = log.state()[1], log.parameters()
     if parameters is None or not is_filled(log, version):
         raise NeedsFullRun("there is no key index yet")
+    if not in_step and log.one("SELECT published FROM k_state") != 1:
+        raise NeedsFullRun("the graph store may lack earlier changes")
     fitted = load_fitted(home.identity / "parameters", parameters)
     return Follower(log, key, fitted.records, settings or ResolveSettings(), compares_behaviour=fitted.devices is not None)
 
@@ -65,6 +70,8 @@ def catch_up(follower: Follower, lake: Lake, before: IdentityDatabase) -> Caught
         raise NeedsFullRun(f"{new:,} new rows are too many to follow one by one")
     if follower.compares_behaviour and any(files["events"]):
         raise NeedsFullRun("devices are compared by behaviour")
+    if any(files["accounts"]) and not follower.model.specs:
+        raise NeedsFullRun("records came, and there was nothing to compare when the parameters were fitted")
     superseding = frozenset(name for name, found in files.items() if any(not f.fresh for f in found))
     with connect() as connection:
         rows: dict[str, pa.Table] = {

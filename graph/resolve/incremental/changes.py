@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 __all__ = ["Changes", "NeedsFullRun"]
 
 
-class NeedsFullRun(Exception):  # noqa: N818  a decision, not an error
+class NeedsFullRun(Exception):
     """The rows cannot be followed step by step; the message says why. Always caught by whoever can run all."""
 
 

@@ -14,10 +14,10 @@ k_block       blocking keys of accounts' records (`PreparedRecords.block_keys`)
 k_class       bots, shared devices and accounts
 k_confidence  of every member
 k_event       a 64-bit hash of every event id that is counted, so that an event delivered again counts once
-k_state       one row: folder of the derived tables that the index was filled beside, last lake batch that it has, as-of time
+k_state       one row: folder of the derived tables that the index was filled beside, last lake batch that it has, as-of time,
+              whether the graph store has all of this
 k_busy        subjects with new events that may show them to be bots, to be looked at with the next lake batch
 k_changed     subjects whose member, link or evidence rows differ from those derived tables
-k_unpublished  subjects of which the graph store does not have the latest
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import pyarrow as pa
 
 from graph.resolve.log_database import IdentityDatabase
 
-__all__ = ["TABLES", "clear", "event_hash", "fill", "is_filled", "rows_for", "standing_as_of"]
+__all__ = ["TABLES", "clear", "event_hash", "fill", "is_filled", "rows_for", "set_published", "standing_as_of"]
 
 TABLES = {
     "k_subject": """(s INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, stated INTEGER, events INTEGER NOT NULL,
@@ -58,10 +58,10 @@ TABLES = {
     "k_class": "(s INTEGER PRIMARY KEY, class TEXT NOT NULL, reason TEXT NOT NULL)",
     "k_confidence": "(s INTEGER PRIMARY KEY, confidence REAL NOT NULL)",
     "k_event": "(h INTEGER PRIMARY KEY)",
-    "k_state": "(only INTEGER PRIMARY KEY CHECK (only = 1), version TEXT NOT NULL, batch INTEGER NOT NULL, as_of INTEGER)",
+    "k_state": """(only INTEGER PRIMARY KEY CHECK (only = 1), version TEXT NOT NULL, batch INTEGER NOT NULL, as_of INTEGER,
+        published INTEGER NOT NULL)""",
     "k_busy": "(s INTEGER PRIMARY KEY)",
     "k_changed": "(s INTEGER PRIMARY KEY)",
-    "k_unpublished": "(s INTEGER PRIMARY KEY)",
 }
 _INDEXES = (
     "CREATE UNIQUE INDEX k_subject_id ON k_subject (kind, id)",
@@ -174,13 +174,19 @@ def fill(
     for index in _INDEXES:
         database.change(index)
     moment = None if as_of is None else round(as_of.timestamp() * 1_000_000)
-    database.change("INSERT INTO k_state VALUES (1, ?, ?, ?)", version, batch, moment)
+    database.change("INSERT INTO k_state VALUES (1, ?, ?, ?, 0)", version, batch, moment)
 
 
 def standing_as_of(database: IdentityDatabase) -> datetime | None:
     """The as-of time of the run that filled the index, which holds until the next full one."""
     moment = database.one("SELECT as_of FROM k_state")
     return None if moment is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moment)
+
+
+def set_published(database: IdentityDatabase, *, published: bool) -> None:
+    """Say whether the graph store has what log and index say; nothing where there is no index."""
+    if database.rows("SELECT 1 FROM sqlite_master WHERE name = 'k_state'"):
+        database.change("UPDATE k_state SET published = ?", int(published))
 
 
 def clear(database: IdentityDatabase) -> None:

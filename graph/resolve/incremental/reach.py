@@ -13,8 +13,9 @@ __all__ = ["around", "components_of", "pairs_within"]
 _MILLION = 1_000_000
 _PAIRS = """SELECT l, r FROM k_evidence WHERE {end} IN (?) GROUP BY l, r
     HAVING sum(CAST(round(weight * 1000000) AS INTEGER)) >= {least}"""
+# A plus keeps SQLite from looking accounts up by kind, which would be all of them.
 _ACCOUNTS = """SELECT l, r FROM k_evidence JOIN k_subject a ON a.s = l JOIN k_subject b ON b.s = r
-    WHERE {end} IN (?) AND a.kind = 'account' AND b.kind = 'account' GROUP BY l, r
+    WHERE {end} IN (?) AND +a.kind = 'account' AND +b.kind = 'account' GROUP BY l, r
     HAVING sum(CAST(round(weight * 1000000) AS INTEGER)) >= {least}"""
 
 

@@ -97,10 +97,9 @@ def weigh_within(
     for accounts in components:
         if 2 <= len(accounts) <= MOST_IN_COMPONENT:
             compared = set(rows_for(database, "SELECT l, r FROM k_record_pair WHERE l IN (?)", accounts))
-            compared |= {
-                p
-                for p in rows_for(database, "SELECT l, r FROM k_evidence WHERE method = 'records_within' AND l IN (?)", accounts)
-            }
+            compared |= set(
+                rows_for(database, "SELECT l, r FROM k_evidence WHERE method = 'records_within' AND l IN (?)", accounts)
+            )
             listed = sorted(accounts)
             wanted |= {
                 (a, b) for i, a in enumerate(listed) for b in listed[i + 1 :] if (a, b) not in compared and (b, a) not in compared

@@ -83,17 +83,21 @@ def region(
     )
     odds = pc.power(2.0, pc.negate(evidence["weight"]))
     evidence = evidence.set_column(6, contract.EVIDENCE.field(6), pc.divide(1.0, pc.add(odds, 1.0)))
-    crowds = rows(_CROWDS.replace("$devices", str(limits.network_devices)))
-    identifiers, networks = _marked(connection, rows(_IDENTIFIERS), rows(_NETWORKS), crowds, limits)
+    networks = rows(_NETWORKS)
+    generic = _generic_networks(connection, networks, rows(_CROWDS.replace("$devices", str(limits.network_devices))), limits)
+    identifiers = [
+        (identifier_id, kind, degree, guards.is_generic(kind, value, degree, limits))
+        for identifier_id, kind, value, degree in rows(_IDENTIFIERS)
+    ]
     resolution = Resolution(
         members=_table(rows(_MEMBERS), contract.MEMBERS),
         persons=_table(rows(_PERSONS), contract.PERSONS),
         evidence=evidence,
         signed_in=_table(rows(_SIGNED_IN), contract.SIGNED_IN),
         has_identifier=_table(rows(_HAS_IDENTIFIER), contract.HAS_IDENTIFIER),
-        identifiers=identifiers,
+        identifiers=_table(identifiers, contract.IDENTIFIERS),
         seen_on=_table(rows(_SEEN_ON), contract.SEEN_ON),
-        networks=networks,
+        networks=_table([(*row, row[0] in generic) for row in networks], contract.NETWORKS),
         guarded=_table(rows(_GUARDED), contract.GUARDED),
     )
     return Region(resolution, *_attributes(rows(_ROWS)))
@@ -107,37 +111,19 @@ def _attributes(rows: Sequence[tuple[Any, ...]]) -> tuple[pa.Table, pa.Table]:
     return _table(devices, contract.DEVICES), _table(accounts, contract.ACCOUNTS)
 
 
-def _marked(
+def _generic_networks(
     connection: duckdb.DuckDBPyConnection,
-    identifiers: Sequence[tuple[Any, ...]],
     networks: Sequence[tuple[Any, ...]],
     crowds: Sequence[tuple[Any, ...]],
     limits: guards.Limits,
-) -> tuple[pa.Table, pa.Table]:
-    """Identifiers and networks with the mark that the guards set on generic ones."""
-    values = pa.schema(
-        [("identifier_id", pa.string()), ("identifier_kind", pa.string()), ("value", pa.string()), ("degree", pa.int64())]
-    )
-    connection.register("identifiers", _table(identifiers, values))
+) -> set[str]:
+    """Networks that the guards call generic; `crowds`: who was seen when on those with many devices."""
+    if not crowds:
+        return set()
     connection.register("networks", _table(networks, pa.schema([("network_id", pa.string()), ("devices", pa.int64())])))
     connection.register("seen_on", _table(crowds, contract.SEEN_ON))
-    guards.mark_generic(connection, limits)
-    marked = [
-        connection.sql(query).to_arrow_table().cast(schema)
-        for query, schema in (
-            (
-                """SELECT identifier_id, identifier_kind AS kind, degree,
-                   identifier_id IN (SELECT identifier_id FROM generic_identifiers) AS generic FROM identifiers ORDER BY 1""",
-                contract.IDENTIFIERS,
-            ),
-            (
-                """SELECT network_id, devices, network_id IN (SELECT network_id FROM generic_networks) AS generic FROM networks
-                   ORDER BY 1""",
-                contract.NETWORKS,
-            ),
-        )
-    ]
-    return marked[0], marked[1]
+    guards.find_generic_networks(connection, limits.network_devices, limits.network_window_days)
+    return {network for (network,) in connection.sql("SELECT network_id FROM generic_networks").fetchall()}
 
 
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

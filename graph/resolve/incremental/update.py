@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from graph.database import connect
@@ -23,14 +24,15 @@ from graph.resolution import ResolutionChange
 from graph.resolve import assertions
 from graph.resolve.cluster import cluster
 from graph.resolve.guards import namespace_bits
+from graph.resolve.guards_namespaces import number_namespaces
 from graph.resolve.incremental.bots import renew_bots
 from graph.resolve.incremental.changes import Changes
-from graph.resolve.incremental.index import rows_for, standing_as_of
+from graph.resolve.incremental.index import rows_for, set_published, standing_as_of
 from graph.resolve.incremental.reach import around, components_of, pairs_within
 from graph.resolve.incremental.records import compare_changed, weigh_within
 from graph.resolve.incremental.region import region
 from graph.resolve.incremental.take import take
-from graph.resolve.incremental.world import World, load_cluster, load_world
+from graph.resolve.incremental.world import World, load_cluster, load_subjects, load_world
 from graph.resolve.log import IdentityLog
 from graph.resolve.log_database import IdentityDatabase
 from graph.resolve.persons import assign_persons, record
@@ -86,9 +88,7 @@ class Follower:
         """What a transaction under way has changed, by the numbers that `take` gave; `before` is another connection to the same
         database, which does not see it."""
         limits = self.settings.limits
-        return ResolutionChange(
-            region(before, self.scratch, changed, limits), region(self.log, self.scratch, changed, limits)
-        )
+        return ResolutionChange(region(before, self.scratch, changed, limits), region(self.log, self.scratch, changed, limits))
 
     def follow(self, changes: Changes) -> frozenset[int]:
         """Bring evidence, clusters and persons up to date with changes of the index."""
@@ -100,8 +100,9 @@ class Follower:
             self._weigh_within(reached, changes.records)
             self._renew_persons(reached)
         changed = frozenset(changes.touched | changes.linked | changes.records | changes.browsed | reached)
-        for table in ("k_changed", "k_unpublished"):
-            self.log.change_many(f"INSERT OR IGNORE INTO {table} VALUES (?)", [(s,) for s in sorted(changed)])
+        self.log.change_many("INSERT OR IGNORE INTO k_changed VALUES (?)", [(s,) for s in sorted(changed)])
+        if changed:
+            set_published(self.log, published=False)
         return changed
 
     # -- evidence --------------------------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class Follower:
             self.scratch,
             self.settings,
             standing_as_of(self.log),
-            known_bots=True,
+            part=True,
             behaviour=lambda _: None,
         )
         return self._renew_pairs(world, affected) | self._renew_classes(world, affected)
@@ -189,7 +190,7 @@ class Follower:
     # -- persons ---------------------------------------------------------------------------------------------------------------
 
     def _weigh_within(self, reached: set[int], changed: set[int]) -> None:
-        accounts = {s for (s,) in rows_for(self.log, "SELECT s FROM k_subject WHERE kind = 'account' AND s IN (?)", reached)}
+        accounts = {s for (s,) in rows_for(self.log, "SELECT s FROM k_subject WHERE +kind = 'account' AND s IN (?)", reached)}
         if len(accounts) < 2:
             return
         components: list[set[int]] = []
@@ -201,23 +202,45 @@ class Follower:
         weigh_within(self.log, self.scratch, self.model, components, changed)
 
     def _renew_persons(self, reached: set[int]) -> None:
-        """Cluster whole components anew, and give their clusters person ids."""
-        numbers = load_cluster(self.scratch, self.log, reached, self.settings.limits)
-        try:
-            place = {number: i for i, number in enumerate(numbers)}
-            pairs = pairs_within(self.log, reached)
-            kinds = self.scratch.sql("SELECT kind = 'account' AS a FROM subjects ORDER BY number").to_arrow_table()
-            clusters = cluster(
-                kinds["a"].to_numpy(),
-                np.array([place[left] for left, _, _ in pairs], np.int64),
-                np.array([place[right] for _, right, _ in pairs], np.int64),
-                np.array([weight for _, _, weight in pairs], np.float64),
-                self.settings.rules,
-                occupied=namespace_bits(self.scratch, len(numbers)),
-            )
-            record(self.log, assign_persons(self.scratch, self.log, clusters.anchor, whole=False))
-        finally:
-            for table in ("subjects", "touches", "evidence", "accounts", "namespaces"):
-                self.scratch.unregister(table)
+        """Cluster whole components anew; where that makes other persons than there are, give them their ids."""
+        query = """SELECT k.s, k.kind, m.person_id FROM k_subject k LEFT JOIN members m ON m.kind = k.kind AND m.id = k.id
+            WHERE k.s IN (?) ORDER BY k.kind, k.id"""
+        known = rows_for(self.log, query, reached)
+        numbers = [number for number, _, _ in known]
+        place = {number: i for i, number in enumerate(numbers)}
+        pairs = pairs_within(self.log, reached)
+        clusters = cluster(
+            np.array([kind == "account" for _, kind, _ in known], bool),
+            np.array([place[left] for left, _, _ in pairs], np.int64),
+            np.array([place[right] for _, right, _ in pairs], np.int64),
+            np.array([weight for _, _, weight in pairs], np.float64),
+            self.settings.rules,
+            occupied=self._occupied(numbers),
+        )
         confidence = zip(numbers, clusters.confidence.tolist(), strict=True)
         self.log.change_many("INSERT OR REPLACE INTO k_confidence VALUES (?, ?)", confidence)
+        if _one_to_one(clusters.anchor.tolist(), [person for _, _, person in known]):
+            return
+        try:
+            load_cluster(self.scratch, self.log, reached)
+            record(self.log, assign_persons(self.scratch, self.log, clusters.anchor, whole=False))
+        finally:
+            for table in ("subjects", "touches", "evidence"):
+                self.scratch.unregister(table)
+
+    def _occupied(self, numbers: list[int]) -> npt.NDArray[np.int64] | None:
+        """Unique namespaces of these subjects; None where there are none."""
+        namespaces = self.settings.limits.unique_namespaces
+        if not namespaces:
+            return None
+        load_subjects(self.scratch, self.log, numbers)
+        number_namespaces(self.scratch, namespaces)
+        bits = namespace_bits(self.scratch, len(numbers))
+        self.scratch.unregister("subjects")
+        return bits
+
+
+def _one_to_one(anchors: list[int], persons: list[str | None]) -> bool:
+    """Whether clusters and persons are the same groups."""
+    pairs = set(zip(anchors, persons, strict=True))
+    return None not in persons and len(pairs) == len(set(anchors)) == len(set(persons))

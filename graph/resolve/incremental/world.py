@@ -19,12 +19,11 @@ import pyarrow as pa
 
 from graph.resolve.guards import Limits
 from graph.resolve.guards_bots import BY_AGENT
-from graph.resolve.guards_namespaces import number_namespaces
 from graph.resolve.incremental.index import rows_for
 from graph.resolve.log_database import IdentityDatabase
 from graph.tables import TIME, lake_schema
 
-__all__ = ["AccountRows", "World", "account_rows", "load_cluster", "load_world"]
+__all__ = ["AccountRows", "World", "account_rows", "load_cluster", "load_subjects", "load_world"]
 
 _TEXTS = pa.list_(pa.string())
 _SCHEMAS = {
@@ -148,7 +147,7 @@ def load_world(
             [
                 (*name[s], class_, reason)
                 for s, class_, reason in rows_for(
-                    database, "SELECT s, class, reason FROM k_class WHERE class = 'bot' AND s IN (?)", numbers
+                    database, "SELECT s, class, reason FROM k_class WHERE s IN (?) AND class = 'bot'", numbers
                 )
                 if reason != BY_AGENT
             ],
@@ -196,7 +195,7 @@ class AccountRows:
 
 def account_rows(database: IdentityDatabase, accounts: Iterable[int]) -> AccountRows:
     """The rows of those of these accounts that have one."""
-    query = "SELECT s, id, body FROM k_row JOIN k_subject USING (s) WHERE s IN (?) AND kind = 'account' ORDER BY id"
+    query = "SELECT s, id, body FROM k_row JOIN k_subject USING (s) WHERE s IN (?) AND +kind = 'account' ORDER BY id"
     rows = [(s, id_, json.loads(body)) for s, id_, body in rows_for(database, query, accounts)]
     return AccountRows(
         _lake_rows("accounts", [body for _, _, body in rows]),
@@ -233,28 +232,26 @@ def _earliest(*times: int | None) -> int | None:
     return min((t for t in times if t is not None), default=None)
 
 
-def load_cluster(
-    connection: duckdb.DuckDBPyConnection, database: IdentityDatabase, subjects: Iterable[int], limits: Limits
-) -> list[int]:
-    """Make the tables `subjects`, `touches`, `evidence` and `namespaces` for some subjects; gives the index's number by the tables'
-    number."""
-    rows = rows_for(
-        database, "SELECT s, kind, id, stated, first_seen, last_seen FROM k_subject WHERE s IN (?) ORDER BY kind, id", subjects
-    )
-    numbers = [row[0] for row in rows]
-    place = {number: i for i, number in enumerate(numbers)}
+def load_subjects(connection: duckdb.DuckDBPyConnection, database: IdentityDatabase, subjects: Iterable[int]) -> dict[int, int]:
+    """Make the tables `subjects`, `touches` and `accounts` for some subjects; gives the tables' number by the index's."""
+    query = "SELECT s, kind, id, stated, first_seen, last_seen FROM k_subject WHERE s IN (?) ORDER BY kind, id"
+    rows = rows_for(database, query, subjects)
     known = [(k, i, n, _earliest(stated, first), last) for n, (_, k, i, stated, first, last) in enumerate(rows)]
     seen = [(None, None, None, None, 1, 0, first, last) for *_, first, last in rows if last is not None]
+    for table, found in (("subjects", known), ("touches", seen)):
+        connection.register(table, _table(found, pa.schema(_SCHEMAS[table])))
+    connection.register("accounts", account_rows(database, [row[0] for row in rows]).table)
+    return {row[0]: n for n, row in enumerate(rows)}
+
+
+def load_cluster(connection: duckdb.DuckDBPyConnection, database: IdentityDatabase, subjects: Iterable[int]) -> None:
+    """Make the tables of `load_subjects` and `evidence` for some subjects."""
+    place = load_subjects(connection, database, subjects)
     query = "SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE l IN (?)"
     evidence = [
         (place[left], place[right], method, weight, json.loads(sources), first, last)
-        for left, right, method, weight, sources, first, last in rows_for(database, query, numbers)
+        for left, right, method, weight, sources, first, last in rows_for(database, query, place)
         if right in place
     ]
-    for table, found in (("subjects", known), ("touches", seen), ("evidence", evidence)):
-        if table == "evidence":
-            connection.execute("DROP TABLE IF EXISTS temp.evidence")
-        connection.register(table, _table(found, pa.schema(_SCHEMAS[table])))
-    connection.register("accounts", account_rows(database, numbers).table)
-    number_namespaces(connection, limits.unique_namespaces)
-    return numbers
+    connection.execute("DROP TABLE IF EXISTS temp.evidence")
+    connection.register("evidence", _table(evidence, pa.schema(_SCHEMAS["evidence"])))

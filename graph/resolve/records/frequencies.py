@@ -22,6 +22,10 @@ __all__ = ["Frequencies", "Lookup", "count"]
 Single = npt.NDArray[np.float32]
 _PAIR = 2
 _COMMON = 0.01
+_MANY = 10
+_MANY_VALUES = 1e5
+_MOST_VALUES = 2.0**26
+_MOST_EXCLUSIVE = 6.0
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,14 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Per column: `filled`, records with a value; `values`, `parts` (domains of e-mail addresses), `words` (of texts)."""
+    """Per column: `filled`, records with a value; `populations`, values that it can take; `exclusive`, log2 of how much rarer
+    than one other record in all the records a stranger is who has the same rare value, for values that are given to one
+    person only: it halves with each further holder, who may be the same person once more; `values`, `parts` (domains of
+    e-mail addresses), `words` (of texts)."""
 
     filled: tuple[int, ...]
     populations: tuple[float, ...]
+    exclusive: tuple[float, ...]
     values: tuple[Lookup, ...]
     parts: tuple[Lookup, ...]
     words: tuple[Lookup, ...]
@@ -62,9 +70,9 @@ class Frequencies:
         whole, part = np.zeros(len(encoded.values.hash), np.float32), np.zeros(len(encoded.values.hash), np.float32)
         for c in range(len(self.filled)):
             own = slice(encoded.first[c], encoded.first[c + 1])
-            whole[own] = self._log2(c, self.values[c].find(encoded.values.hash[own]), self.populations[c])
+            whole[own] = self._log2(c, self.values[c].find(encoded.values.hash[own]), self.populations[c], self.exclusive[c])
             if len(self.parts[c].hashes):
-                part[own] = self._log2(c, self.parts[c].find(encoded.values.extra[own]), 1.0)
+                part[own] = self._log2(c, self.parts[c].find(encoded.values.extra[own]), 1.0, 0.0)
         return whole, part
 
     def of_words(self, encoded: Encoded) -> tuple[Single, Integers]:
@@ -76,12 +84,14 @@ class Frequencies:
             weight[own] = np.log2(np.maximum(self.filled[c], 2) / np.minimum(found[own], max(self.filled[c], 1))) + 1.0
         return weight, found
 
-    def _log2(self, column: int, counts: Integers, population: float) -> Single:
+    def _log2(self, column: int, counts: Integers, population: float, exclusive: float) -> Single:
         others = np.maximum(counts - _PAIR, 0)
         records = max(self.filled[column], 1)
-        rare = (1.0 + others) / max(records, population)
-        common = others / records
-        return np.log2(np.where(common > _COMMON, np.maximum(common, rare), rare)).astype(np.float32)
+        strangers = np.minimum(np.exp2(np.minimum(others, 60) - exclusive), 1.0 + others)
+        rare = strangers / max(records, population / 2.0**exclusive)
+        common = np.where(others >= _MANY, others / records, 0.0)
+        frequency: Single = np.log2(np.where(common > _COMMON, np.maximum(common, rare), rare)).astype(np.float32)
+        return frequency
 
 
 def count(encoded: Encoded, specs: tuple[ColumnSpec, ...]) -> Frequencies:
@@ -89,13 +99,16 @@ def count(encoded: Encoded, specs: tuple[ColumnSpec, ...]) -> Frequencies:
     held = np.bincount(encoded.codes[encoded.codes >= 0], minlength=len(encoded.values.hash))
     filled: list[int] = []
     populations: list[float] = []
+    exclusive: list[float] = []
     lookups: list[tuple[Lookup, Lookup, Lookup]] = []
     v = encoded.values
     nothing = Lookup(np.zeros(0, np.uint64), np.zeros(0, np.int64))
     for c, spec in enumerate(specs):
         own = slice(encoded.first[c], encoded.first[c + 1])
         filled.append(int(held[own].sum()))
-        populations.append(_population(spec, filled[-1], v.length[own]))
+        population = _population(spec, filled[-1], v.length[own])
+        populations.append(population)
+        exclusive.append(_exclusive(spec, filled[-1], population))
         parts = words = nothing
         if spec.kind == "email":
             domain = v.extra[own] != 0
@@ -105,7 +118,7 @@ def count(encoded: Encoded, specs: tuple[ColumnSpec, ...]) -> Frequencies:
             text = np.repeat(np.arange(own.start, own.stop), np.diff(v.word_start[own.start : own.stop + 1]))
             words = Lookup.of(v.word_hash[among], held[text], 2)
         lookups.append((Lookup.of(v.hash[own], held[own], _PAIR + 1), parts, words))
-    return Frequencies(tuple(filled), tuple(populations), *(tuple(row[i] for row in lookups) for i in range(3)))
+    return Frequencies(tuple(filled), tuple(populations), tuple(exclusive), *(tuple(row[i] for row in lookups) for i in range(3)))
 
 
 def _population(spec: ColumnSpec, filled: int, lengths: npt.NDArray[np.int32]) -> float:
@@ -113,5 +126,12 @@ def _population(spec: ColumnSpec, filled: int, lengths: npt.NDArray[np.int32]) -
     length."""
     usual = KINDS[kind_number(spec.kind)].population
     if spec.kind == "identifier" and len(lengths) >= 0.3 * filled and len(lengths):
-        return float(max(usual, min(10.0 ** (float(np.median(lengths)) - 1.0), 2.0**20)))
+        return float(max(usual, min(10.0 ** (float(np.median(lengths)) - 1.0), _MOST_VALUES)))
     return usual
+
+
+def _exclusive(spec: ColumnSpec, filled: int, population: float) -> float:
+    """As the kind says; identifiers are given to one person if there are many more of them than records."""
+    if spec.kind == "identifier" and population > _MANY_VALUES:
+        return float(np.clip(np.log2(population / max(filled, 1)), 0.0, _MOST_EXCLUSIVE))
+    return KINDS[kind_number(spec.kind)].exclusive

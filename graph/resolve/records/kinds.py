@@ -32,6 +32,8 @@ class Kind:
     population: float
     shared: float = 0.5
     """How much relatives share it, from 0 (by chance) to 1 (as one entity does), before data speaks."""
+    exclusive: float = 0.0
+    """log2 of how much rarer than one in all records a stranger with the same value is, where values are given to one person."""
     contact: bool = False
     """Shared by a household or an office: agreement on one makes agreement on another likely without being one person."""
 
@@ -77,6 +79,7 @@ KINDS: tuple[Kind, ...] = (
         3,
         2.0**20,
         0.1,
+        10.0,
         True,
     ),
     Kind(
@@ -88,6 +91,7 @@ KINDS: tuple[Kind, ...] = (
         3,
         2.0**18,
         0.3,
+        8.0,
         True,
     ),
     Kind(
@@ -99,6 +103,7 @@ KINDS: tuple[Kind, ...] = (
         4,
         10_000.0,
         0.9,
+        0.0,
         True,
     ),
     Kind(

@@ -68,6 +68,7 @@ class RecordModel:
             "reference": p.reference.tolist(),
             "filled": list(f.filled),
             "populations": list(f.populations),
+            "exclusive": list(f.exclusive),
         }
         lookups = [(what, c, lookup) for what in _PARTS for c, lookup in enumerate(getattr(f, what))]
         sizes = np.array([len(lookup.hashes) for _, _, lookup in lookups], np.int64)
@@ -102,7 +103,10 @@ class RecordModel:
                 float(document["relative_prior"]),
             )
             frequencies = Frequencies(
-                tuple(document["filled"]), tuple(document["populations"]), *_lookups(table, len(document["columns"]))
+                tuple(document["filled"]),
+                tuple(document["populations"]),
+                tuple(document["exclusive"]),
+                *_lookups(table, len(document["columns"])),
             )
             return cls(
                 tuple(ColumnSpec(**column) for column in document["columns"]),

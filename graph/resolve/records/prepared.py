@@ -7,6 +7,7 @@ a run over all of them, if it is told how many hold each key.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,12 @@ WORD_SHARE = 0.005
 RELATIVES = "relatives"
 """Name of the comparison that holds against a match that two relatives would agree as well."""
 _CHUNK = 1 << 18
-_THREADS = 2
+_MOST_THREADS = 8
+
+
+def _threads() -> int:
+    """Keys that are worked on side by side; results do not depend on it."""
+    return min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def word_cap(frequencies: Frequencies) -> int:
@@ -125,14 +131,14 @@ class PreparedRecords:
     def candidates(self, degrees: BlockDegrees | None = None) -> tuple[Integers, Integers]:
         """Pairs of positions (left < right) that share a block, each once. `degrees`: holders of the keys among all records,
         where these are but some of them."""
-        return block_pairs(self._matrix(degrees), _THREADS)
+        return block_pairs(self._matrix(degrees), _threads())
 
     def matches(self, minimum: float = 0.0, degrees: BlockDegrees | None = None) -> Matches:
         """The candidates whose weight is at least `minimum` (log2 odds), without holding the others in memory."""
         if not self._keys:
             nothing = np.zeros(0, np.int64)
             return Matches(nothing, nothing, np.zeros(0, np.float64))
-        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum, _THREADS))
+        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum, _threads()))
 
     def score(self, left: Integers, right: Integers) -> PairScores:
         """Scores of any pairs of positions, candidates or not."""

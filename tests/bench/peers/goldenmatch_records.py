@@ -2,9 +2,9 @@
 
     python tests/bench/peers/goldenmatch_records.py ACCOUNTS.parquet CLUSTERS.parquet MODE
 
-MODE `plain` is `dedupe_df(table)`, as its guide starts; `probabilistic` hands it the configuration that its own
-`auto_configure_probabilistic_df` finds. CLUSTERS gets id, cluster. Prints JSON: version, peak_bytes. Columns go in as they are,
-without the account id, which is unique by definition.
+MODE `plain` is `dedupe_df(table)`, as its guide starts, on the table as it is; `probabilistic` hands it the configuration that
+its own `auto_configure_probabilistic_df` finds for the columns without the account id. CLUSTERS gets id, cluster. Prints JSON:
+version, peak_bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main(accounts: str, clusters: str, mode: str) -> None:
             "its own and name its interpreter with --peer-python"
         ) from None
     table = pq.read_table(accounts)
-    records = table.drop_columns(["account_id"])
+    records = table.drop_columns(["account_id"]) if mode == "probabilistic" else table
     config = goldenmatch.auto_configure_probabilistic_df(records) if mode == "probabilistic" else None
     found = goldenmatch.dedupe_df(records, config=config)
     ids = table["account_id"].to_pylist()
