@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_tables import KEY, Rows, connect, minutes, sign_ins
+from strangers import strangers
 
 from graph.audiences import AUDIENCES, MEMBER_OF, Audiences
 from graph.home import Home
@@ -281,6 +282,33 @@ def test_interests_and_audiences_join_what_is_there_and_nothing_else(home: Home)
     assert described["sport"] == ("Sport!", "own", True)
     assert described["7"] == ("Tag 7", "iab", True)
     assert described["jazz"] == ("jazz", "labels", False)
+
+
+def test_people_who_live_together_are_two_persons_of_one_household(home: Home) -> None:
+    def resident(account: str, given: str, birth: str, street: str) -> dict[str, Any]:
+        return {
+            "account_id": account,
+            "given_name": given,
+            "family_name": "Rossi",
+            "birth_date": birth,
+            "street": street,
+            "postcode": "82100",
+        }
+
+    accounts = [
+        resident("a1", "Maria", "1980-01-02", "Via Appia 17"),
+        resident("a2", "Giovanni", "1978-11-23", "Via Appia 17"),
+        resident("a3", "Lucia", "1991-07-09", "Piazza Roma 3"),
+        *strangers(),
+    ]
+    found = project(home, accounts=accounts)
+    check(found)
+    person = {r["source"]: r["target"] for r in rows(found, Type.BELONGS_TO, Label.ACCOUNT)}
+    assert person["a1"] != person["a2"]
+    lives = {r["source"]: r["target"] for r in rows(found, Type.LIVES_IN)}
+    assert set(lives) == {person["a1"], person["a2"]}
+    assert lives[person["a1"]] == lives[person["a2"]]
+    assert found.nodes[Label.HOUSEHOLD]["household_id"].to_pylist() == sorted(set(lives.values()))
 
 
 def test_an_empty_lake_is_an_empty_graph_of_every_label_and_type(home: Home) -> None:

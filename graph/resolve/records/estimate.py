@@ -96,7 +96,7 @@ class Estimator:
         data = self._data
         match = np.repeat(self._usual_match[:, None, :], 3, axis=1)
         prior = min(data.rules.duplicates * max(data.records, 1) / data.all_pairs, _LARGEST_PRIOR)
-        return Parameters(match, self._chance, self._parent, data.partner, self._reference, prior, match, 0.0)
+        return Parameters(match, self._chance, self._parent, data.partner, self._reference, prior, match, 0.0, data.made_of)
 
     def fit(self, candidates: PairSample) -> Parameters:
         """Without relatives, then with relatives if the data shows such."""

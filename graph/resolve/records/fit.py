@@ -13,6 +13,7 @@ import pyarrow as pa
 from graph.errors import SettingsError
 from graph.progress import Progress, ignore_progress
 from graph.resolve.records.choose import ChoiceRules, choose_keys, wide_keys
+from graph.resolve.records.composed import made_of
 from graph.resolve.records.estimate import Estimator
 from graph.resolve.records.frequencies import count
 from graph.resolve.records.keys import KeyWriter, possible_keys
@@ -51,7 +52,7 @@ def fit(
     packed = pack(encoded.values, words, *frequencies.of_values(encoded))
     progress("records: pairs", 2, _STEPS)
     generator = np.random.Generator(np.random.PCG64(settings.seed))
-    estimator = Estimator(FitData(encoded, specs, packed, partner, rules), generator)
+    estimator = Estimator(FitData(encoded, specs, packed, partner, made_of(records, specs), rules), generator)
     if not specs or records.num_rows < 2:
         return RecordModel(specs, estimator.start(), frequencies, (), records.num_rows, 0.0)
     writer = KeyWriter(encoded, specs, holders, word_cap(frequencies))

@@ -60,6 +60,7 @@ class RecordModel:
             "keys": [{"parts": [list(part) for part in key.parts], "cap": key.cap} for key in self.keys],
             "prior": p.prior,
             "relative_prior": p.relative_prior,
+            "made_of": p.made_of.tolist(),
             "relative": p.relative.tolist(),
             "match": p.match.tolist(),
             "chance": p.chance.tolist(),
@@ -101,6 +102,7 @@ class RecordModel:
                 float(document["prior"]),
                 np.array(document["relative"], np.float64).reshape(shape),
                 float(document["relative_prior"]),
+                np.array(document["made_of"], np.int64),
             )
             frequencies = Frequencies(
                 tuple(document["filled"]),

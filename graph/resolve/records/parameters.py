@@ -46,6 +46,7 @@ __all__ = [
 ALONE, AGREES, DIFFERS = 0, 1, 2
 """State of a column's parent: none or missing, near or equal, anything else."""
 _EMAIL = kind_number("email")
+_LIKE_NAME, _EQUAL_NAME = (KINDS[_EMAIL].levels.index(level) for level in ("similar name", "equal name"))
 _TINY = 1e-9
 Reals = npt.NDArray[np.float64]
 
@@ -65,6 +66,8 @@ class Parameters:
     prior: float
     relative: Reals
     relative_prior: float
+    made_of: npt.NDArray[np.int64]
+    """Per column a bit for each column of names that its e-mail addresses are made of (`composed`)."""
 
     @property
     def prior_log2_odds(self) -> float:
@@ -78,7 +81,7 @@ class Parameters:
 
 
 class Tables(NamedTuple):
-    """What compiled code needs of the parameters. `columns`: int64 [columns, 4]: kind, near level, parent, partner.
+    """What compiled code needs of the parameters. `columns`: int64 [columns, 5]: kind, near level, parent, partner, made of.
     `weights`: float32 [columns, level, 11]: log2(m / u) for the three states of the parent, the least that a frequent value may
     leave of each, how much the frequency counts, log2 of the frequency that u belongs to, and for the three states what relatives
     have more than matches, log2."""
@@ -94,14 +97,14 @@ LEAST, STRENGTH, REFERENCE, RELATIVE = 3, 6, 7, 8
 def tables_of(specs: tuple[ColumnSpec, ...], parameters: Parameters) -> Tables:
     """Weights in single precision."""
     numbers = [kind_number(spec.kind) for spec in specs]
-    columns = np.zeros((len(specs), 4), np.int64)
+    columns = np.zeros((len(specs), 5), np.int64)
     weights = np.zeros((len(specs), LEVELS, 11), np.float32)
     match, chance = np.maximum(parameters.match, _TINY), np.maximum(parameters.chance, _TINY)
     weight = np.log2(match) - np.log2(chance)
     relative = np.log2(np.maximum(parameters.relative, _TINY)) - np.log2(match)
     for c, number in enumerate(numbers):
         kind = KINDS[number]
-        columns[c] = number, kind.near, parameters.parent[c], parameters.partner[c]
+        columns[c] = number, kind.near, parameters.parent[c], parameters.partner[c], parameters.made_of[c]
         levels = len(kind.levels)
         weights[c, :levels, :LEAST] = weight[c, :, :levels].T
         weights[c, :levels, LEAST:STRENGTH] = np.minimum(np.log2(match[c]), weight[c])[:, :levels].T
@@ -148,7 +151,7 @@ def relatives_piece(weight: float, excess: float, odds: float) -> np.float32:
 
 
 @njit(cache=True, nogil=True)
-def pair_piece(
+def _own_piece(
     columns: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float32],
     v: Any,
@@ -159,8 +162,7 @@ def pair_piece(
     row: int,
     c: int,
 ) -> np.float32:
-    """Weight (log2) that column `c` of the records `a` and `b` contributes; `levels[row]` of the column and of its parent must be
-    known."""
+    """Weight (log2) of column `c` by itself."""
     level = levels[row, c]
     if level < 0:
         return np.float32(0.0)
@@ -179,6 +181,31 @@ def pair_piece(
         adjusted = piece - strength * (usual - weights[c, level, 7])
         piece = max(adjusted, weights[c, level, 3 + state])
     return piece
+
+
+@njit(cache=True, nogil=True)
+def pair_piece(
+    columns: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float32],
+    v: Any,
+    codes: npt.NDArray[np.int32],
+    a: int,
+    b: int,
+    levels: npt.NDArray[np.int8],
+    row: int,
+    c: int,
+) -> np.float32:
+    """Weight (log2) that column `c` of the records `a` and `b` contributes; `levels[row]` of the column, of its parent and of the
+    columns that it is made of must be known."""
+    piece = _own_piece(columns, weights, v, codes, a, b, levels, row, c)
+    names = columns[c, 4]
+    if names == 0 or piece <= 0 or not _LIKE_NAME <= levels[row, c] <= _EQUAL_NAME:
+        return piece
+    known = np.float32(0.0)
+    for other in range(len(columns)):
+        if names >> other & 1 and levels[row, other] >= columns[other, 1]:
+            known += max(_own_piece(columns, weights, v, codes, a, b, levels, row, other), np.float32(0.0))
+    return max(piece - known, np.float32(0.0))
 
 
 @njit(cache=True, nogil=True)

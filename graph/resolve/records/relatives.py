@@ -21,6 +21,8 @@ __all__ = ["relatives_hold", "starting_relatives"]
 _TINY = 1e-9
 _SHARED = 0.5
 _LEAST_SHARE = 0.02
+_SEEN = 0.02  # of all pairs in which both records have a value, from which a column says what a class is
+_OWN_DATES = 0.35
 
 
 def starting_relatives(data: FitData, start: Parameters, without: Parameters) -> Parameters:
@@ -37,8 +39,12 @@ def starting_relatives(data: FitData, start: Parameters, without: Parameters) ->
 
 
 def relatives_hold(data: FitData, parameters: Parameters) -> bool:
-    """Whether what was fitted as relatives are that: their own columns, which they share by chance only, must be two at least,
-    all telling dates among them, and tell about as much as those that they share."""
+    """Whether what was fitted as relatives are that.
+
+    Their own columns, which they share by chance only, must be two at least, all telling dates among them, and tell about as much
+    as those that they share. Or, where many values are missing: dates are their own, as far as they are filled, one more column is,
+    and two that tell are shared. People who moved share their dates, and matches with errors share a part of everything.
+    """
     rules = data.rules
     if not data.specs or parameters.relative_prior * data.all_pairs < rules.relatives:
         return False
@@ -46,7 +52,8 @@ def relatives_hold(data: FitData, parameters: Parameters) -> bool:
     both_filled = (data.encoded.codes >= 0).mean(axis=0) ** 2
     state = np.where(parameters.parent >= 0, AGREES, ALONE)
     match, chance = (np.maximum(table[columns, state], _TINY) for table in (parameters.match, parameters.chance))
-    bits = (match * np.log2(match / chance)).sum(axis=1) * both_filled
+    if_filled = (match * np.log2(match / chance)).sum(axis=1)
+    bits = if_filled * both_filled
     near = [KINDS[kind].near for kind in data.kinds]
     of_match, of_relatives, of_strangers = (
         np.array([table[c, ALONE, near[c] :].sum() for c in columns])
@@ -56,6 +63,14 @@ def relatives_hold(data: FitData, parameters: Parameters) -> bool:
     telling = bits >= rules.telling_bits
     own = telling & (share < rules.own_share)
     dates = telling & np.array([spec.kind == "date" for spec in data.specs])
-    if own.sum() < 2 or bool((dates & ~own).any()):
-        return False
-    return bool(bits[own].sum() >= rules.own_against_shared * bits[share >= _SHARED].sum())
+    if own.sum() >= 2 and not (dates & ~own).any():
+        return bool(bits[own].sum() >= rules.own_against_shared * bits[share >= _SHARED].sum())
+    seen = both_filled >= _SEEN
+    dates = seen & np.array([spec.kind == "date" for spec in data.specs]) & (if_filled >= rules.telling_bits / 2.0)
+    others = seen & ~dates & (if_filled >= rules.telling_bits)
+    return bool(
+        dates.any()
+        and (share[dates] < _OWN_DATES).all()
+        and (others & (share < rules.own_share / 2.0)).any()
+        and (others & (share >= _SHARED)).sum() >= 2
+    )

@@ -67,12 +67,13 @@ class FitRules:
 @dataclass(frozen=True)
 class FitData:
     """Records to be fitted, in an order that follows from their content; `partner`: per column the one with which it may be
-    crosswise, or -1."""
+    crosswise, or -1; `made_of` as in `Parameters`."""
 
     encoded: Encoded
     specs: tuple[ColumnSpec, ...]
     packed: Packed
     partner: Integers
+    made_of: Integers
     rules: FitRules
 
     @property

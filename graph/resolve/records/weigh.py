@@ -104,6 +104,9 @@ def weigh(
         above = columns[c, 2]
         if above >= 0:
             pair_level(columns, v, u, w, codes, a, b, levels, 0, above)
+        for other in range(len(columns)):
+            if columns[c, 4] >> other & 1:
+                pair_level(columns, v, u, w, codes, a, b, levels, 0, other)
         pair_level(columns, v, u, w, codes, a, b, levels, 0, c)
         total += pair_piece(columns, weights, v, codes, a, b, levels, 0, c) - bound[c]
         if total < minimum - 1e-2:
