@@ -44,6 +44,7 @@ class World:
     cafes: int = 30
     away_share: float = 0.12  # of waking hours
     carrier_addresses: int = 300  # per city
+    mobile_data_share: float = 0.25  # of events on telephones, those over the carrier wherever the person is
     household_taste: float = 0.2  # of favourites, those of the whole household
     favourite_share: float = 0.6  # of events
     sites: int = 2_000
@@ -191,7 +192,7 @@ def _networks(
     network = np.select(
         [kind == _HOME, kind == _WORK, kind == _AWAY], [home, block + office[person], 2 * block + spot[person, hour]], -1
     )
-    mobile_data = (hardware[device] == PHONE) & (rng.random(len(device)) < 0.25)
+    mobile_data = (hardware[device] == PHONE) & (rng.random(len(device)) < world.mobile_data_share)
     carrier = 3 * block + city[person] * world.carrier_addresses + (person * 7 + hour // 5 * 13) % world.carrier_addresses
     return np.where((network < 0) | mobile_data, carrier, network)
 

@@ -1,7 +1,8 @@
-"""Fitting cross-device models: a planted mixture is found, weights are calibrated, nothing is said without data."""
+"""Fitting cross-device models: lakes of other kinds are told apart, weights are calibrated, nothing is said without data."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from graph.resolve.cross_device import (
     pair_features,
     save_model,
 )
-from graph.resolve.cross_device.base import PLACES, PLACES_PRIOR, REFERENCES
+from graph.resolve.cross_device.base import LAKE, LAKE_PRIOR, REFERENCES, TRAITS
+from graph.resolve.cross_device.lake import lake_references, lake_traits
 from graph.resolve.cross_device.logistic import beta_calibration, fit_logistic, sigmoid
 from tests.unit.cross_device_world import Simulated, World, prepare, simulate
 
@@ -43,28 +45,27 @@ def world_features(world: World) -> tuple[Simulated, FeatureParameters, PairFeat
 
 
 def planted(pairs: int, strength: float, seed: int) -> tuple[PairFeatures, npt.NDArray[np.bool_]]:
-    """A mixture of two classes whose views are independent given the class: the first view's weights are those of the base, the
-    contents of pairs of one person lie `strength` standard deviations higher."""
+    """Pairs that met, with overlaps of any size; those of one person are likelier by the base's weight of networks, and their
+    contents lie `strength` higher."""
     rng = np.random.default_rng(seed)
     values = np.full((pairs, len(FEATURES)), np.nan)
     values[:, COLUMN["overlap"]] = rng.uniform(0, 1, pairs)
     values[:, COLUMN["no_network"]] = 0
     values[:, COLUMN["crowd"]] = rng.integers(0, 3, pairs)
-    match = rng.random(pairs) < sigmoid(first_view(values))
+    known = np.nan_to_num(values - np.array(REFERENCES)) @ np.array(LAKE)
+    match = rng.random(pairs) < sigmoid((LAKE_PRIOR + known) * np.log(2.0))
     values[:, COLUMN["contents"]] = rng.normal(0.9 + strength * match, 1.0)
     values[:, COLUMN["rare_items"]] = rng.normal(0.6 + strength * match, 1.0)
     ids = [f"d{i:06d}" for i in range(2 * pairs)]
     return PairFeatures(pa.array(ids[:pairs]), pa.array(ids[pairs:]), values), match
 
 
-def first_view(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Natural log odds of the first view."""
-    known = np.nan_to_num(values - np.array(REFERENCES)) @ np.array(PLACES)
-    return np.asarray((PLACES_PRIOR + known) * np.log(2.0))
-
-
-def brier(probability: npt.NDArray[np.float64], match: npt.NDArray[np.bool_]) -> float:
-    return float(((probability - match) ** 2).mean())
+def with_kinds(features: PairFeatures, home_pairs_differ: npt.NDArray[np.bool_]) -> PairFeatures:
+    """The pairs, with kinds that differ as given at homes, and half of the time elsewhere."""
+    values = features.values.copy()
+    home = values[:, COLUMN["overlap"]] > 0.4
+    values[:, COLUMN["kinds_differ"]] = np.where(home, home_pairs_differ, np.arange(len(values)) % 2)
+    return PairFeatures(features.left_id, features.right_id, values)
 
 
 def equal_mass_error(probability: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_], bins: int = 10) -> float:
@@ -73,29 +74,96 @@ def equal_mass_error(probability: npt.NDArray[np.float64], truth: npt.NDArray[np
     return float(sum(len(p) / len(order) * abs(probability[p].mean() - truth[p].mean()) for p in parts))
 
 
-def test_a_planted_mixture_is_found_without_labels() -> None:
-    """Of what the second view can add to the first, known densities given, nine tenths are found."""
-    features, match = planted(6_000, 1.0, 0)
+def trait(features: PairFeatures, name: str, parameters: FeatureParameters = PARAMETERS) -> float:
+    return float(lake_traits(features, parameters)[[t.name for t in TRAITS].index(name)])
+
+
+def test_traits_by_hand() -> None:
+    """Four devices: a telephone and a desktop at home, another telephone met once, a tablet with contents in common only."""
+    rows = [
+        # overlap, no_network, kinds_differ, contents
+        ("a", "b", 0.9, 0.0, 1.0, 3.0),
+        ("a", "c", 0.1, 0.0, 0.0, 1.0),
+        ("b", "c", 0.1, 0.0, 1.0, 2.0),
+        ("a", "d", 0.0, 1.0, 1.0, 7.0),
+    ]
+    values = np.full((4, len(FEATURES)), np.nan)
+    for k, (_, _, overlap, no_network, differ, contents) in enumerate(rows):
+        for name, value in (("overlap", overlap), ("no_network", no_network), ("kinds_differ", differ), ("contents", contents)):
+            values[k, COLUMN[name]] = value
+        values[k, COLUMN["rare_items"]] = 1.0
+    features = PairFeatures(pa.array([r[0] for r in rows]), pa.array([r[1] for r in rows]), values)
+    parameters = replace(PARAMETERS, devices=4, kinds_differ=0.5)
+    assert trait(features, "kind_excess", parameters) == pytest.approx(np.log(2))  # (1 + 1) to (0 + 1), against 1 to 1
+    assert trait(features, "home_pairs", parameters) == pytest.approx(np.log2(2 / 5))
+    assert trait(features, "partners", parameters) == pytest.approx(0)
+    assert trait(features, "same_kind_pairs", parameters) == pytest.approx(np.log2(1 / 5))
+    assert trait(features, "met_pairs", parameters) == pytest.approx(np.log2(4 / 5))
+    assert trait(features, "contents_home", parameters) == pytest.approx((3 + 5 * 1.5) / 6)
+    assert trait(features, "contents_gain", parameters) == pytest.approx((3 + 5 * 1.5) / 6 - (3 + 5 * 1.0) / 7)
+    one_kind = replace(parameters, kinds_differ=0.0)
+    assert trait(features, "kind_excess", one_kind) == 0  # where all are of a kind, it tells nothing
+
+
+def test_a_lake_without_pairs_has_traits() -> None:
+    empty = PairFeatures(pa.array([], pa.string()), pa.array([], pa.string()), np.empty((0, len(FEATURES))))
+    assert np.isfinite(lake_traits(empty, PARAMETERS)).all()
+    np.testing.assert_allclose(lake_references(empty), REFERENCES)
+
+
+def test_homes_of_unlike_kinds_are_of_one_person_rather_than_homes_of_like_kinds() -> None:
+    """One person rarely has two telephones in use at home; so a shared home means more where such pairs are rare."""
+    features, _ = planted(2_000, 1.0, 1)
+    unlike, mixed = with_kinds(features, np.ones(2_000, bool)), with_kinds(features, np.arange(2_000) % 4 < 2)
+    assert trait(unlike, "kind_excess") > trait(mixed, "kind_excess") + 2
+    expected = []
+    for lake in (unlike, mixed):
+        model = fit_views(lake, PARAMETERS)
+        assert model is not None
+        home = np.array([[0.8, 0, 0, 0, 0, 0, 0.9, 0.6, np.nan, np.nan, np.nan, 1.0, np.nan]])
+        expected.append(float(model.score(home).probability[0]))
+    assert expected[0] > expected[1]
+
+
+def test_probabilities_of_lakes_without_sign_ins_hold_on_other_worlds() -> None:
+    """Towns of households and of singles: as many matches as the probabilities say, within a third, and skill."""
+    expected = found = error = spread = 0.0
+    for seed, sizes in ((11, (1.0,)), (12, (0.3, 0.3, 0.2, 0.2)), (13, (0.1, 0.4, 0.25, 0.25))):
+        _, parameters, features, same = world_features(World(people=120, days=15, seed=seed, household_sizes=sizes))
+        model = fit_views(features, parameters)
+        assert model is not None
+        probability = model.score(features.values).probability
+        expected, found = expected + probability.sum(), found + same.sum()
+        error, spread = error + ((probability - same) ** 2).sum(), spread + same.mean() * (1 - same.mean()) * len(same)
+    assert 2 / 3 < expected / found < 3 / 2
+    assert 1 - error / spread > 0.5
+
+
+def test_what_is_joined_is_likelier_together_than_apart_and_nothing_surer_is_left() -> None:
+    """Weight 2, from which clustering joins, lies between even odds and 4 to 1."""
+    features, _ = planted(2_000, 1.0, 10)
     model = fit_views(features, PARAMETERS)
     assert model is not None
-    assert model.method == "views"
-    contents = features.values[:, [COLUMN["contents"], COLUMN["rare_items"]]] - np.array([0.9, 0.6])
-    known = sigmoid(first_view(features.values) + (contents - 0.5).sum(1))  # the ratio of N(1, 1) to N(0, 1) is exp(x - 1/2)
-    first, best = brier(sigmoid(first_view(features.values)), match), brier(known, match)
-    found = brier(model.score(features.values).probability, match)
-    assert first - best > 0.01
-    assert first - found > 0.9 * (first - best)
+    scores = model.score(features.values)
+    joined = scores.weight >= 2
+    assert 0 < joined.sum() < len(joined)
+    assert (scores.probability[joined] >= 0.499).all()
+    assert (scores.probability[~joined] <= 0.801).all()
 
 
-def test_the_second_view_weighs_what_it_agrees_with_the_first() -> None:
-    """Where contents say nothing of who is who, they weigh less than where they do."""
-    coefficients = []
-    for strength in (0.0, 1.5):
-        features, _ = planted(4_000, strength, 1)
-        model = fit_views(features, PARAMETERS)
-        assert model is not None
-        coefficients.append(model.coefficients[COLUMN["contents"]] + model.coefficients[COLUMN["rare_items"]])
-    assert coefficients[0] < 0.75 * coefficients[1]
+def test_contents_alone_are_not_expected_to_match_wholesale() -> None:
+    """Where everybody shares contents, pairs that never met are expected to hold few matches, whatever their contents."""
+    met, _ = planted(1_000, 1.0, 12)
+    values = np.concatenate([met.values, met.values])
+    values[1_000:, COLUMN["overlap"]], values[1_000:, COLUMN["no_network"]] = 0.0, 1.0
+    values[1_000:, COLUMN["crowd"]] = 0.0
+    values[1_000:, COLUMN["contents"]] += 12.0
+    ids = [f"e{i:06d}" for i in range(2_000)]
+    left, right = [*met.left_id.to_pylist(), *ids[:1_000]], [*met.right_id.to_pylist(), *ids[1_000:]]
+    model = fit_views(PairFeatures(pa.array(left), pa.array(right), values), PARAMETERS)
+    assert model is not None
+    probability = model.score(values).probability
+    assert probability[1_000:].sum() <= 0.101 * probability[:1_000].sum()
 
 
 def test_weights_are_the_sum_of_their_pieces_and_probabilities_follow_them() -> None:

@@ -97,6 +97,8 @@ class FeatureParameters:
     usual_rare_items: tuple[float, float]
     """Mean r of such pairs."""
     limits: CandidateLimits = field(default_factory=CandidateLimits)
+    kinds_differ: float = 0.5
+    """Share of the pairs of devices of known kind whose kinds differ."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def measure_parameters(connection: duckdb.DuckDBPyConnection, limits: CandidateL
     """Parameters from the profiles of all devices."""
     [(devices,)] = connection.sql("SELECT count(*) FROM device_facts").fetchall()
     rows = connection.sql("SELECT hour_of_week, sum(count)::DOUBLE AS n FROM rhythm GROUP BY 1 ORDER BY 1").fetchall()
+    kinds = connection.sql("SELECT count(*) FROM device_facts WHERE kind IS NOT NULL GROUP BY kind ORDER BY 1").fetchall()
     hours = np.zeros(168)
     for hour, count in rows:
         hours[hour] = count
@@ -130,6 +133,7 @@ def measure_parameters(connection: duckdb.DuckDBPyConnection, limits: CandidateL
         (_usual(contents[~differ]) + _LEAST_CONTENTS, _usual(contents[differ]) + _LEAST_CONTENTS),
         (_usual(rare[~differ]) + _LEAST_RARE, _usual(rare[differ]) + _LEAST_RARE),
         limits,
+        _chance_of_two_kinds(np.array([count for (count,) in kinds], np.float64)),
     )
 
 
@@ -179,6 +183,12 @@ def _usual(values: Reals) -> float:
     """Mean without the highest twentieth, among which are pairs of one person."""
     kept = np.sort(values)[: max(1, round(0.95 * len(values)))]
     return round(float(kept.mean()), 9) if len(kept) else 0.0
+
+
+def _chance_of_two_kinds(devices: Reals) -> float:
+    """Of any two devices, from the number of each kind; one half where there are none."""
+    pairs = devices.sum() * (devices.sum() - 1)
+    return float(round(1 - (devices * (devices - 1)).sum() / pairs, 9)) if pairs > 0 else 0.5
 
 
 def _matrix(columns: dict[str, Reals]) -> Reals:

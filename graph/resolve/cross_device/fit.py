@@ -1,4 +1,4 @@
-"""Fits a cross-device model: on pairs that sign-ins decide where there are enough, else on what independent views agree on.
+"""Fits a cross-device model: on pairs that sign-ins decide where there are enough, else by what kind of lake the pairs come from.
 
 In: `PairFeatures`, and for the first way what sign-ins say of each pair. Out: a `CrossDeviceModel`, or None where the data cannot
 support one; then nothing is to be said.
@@ -7,12 +7,17 @@ From sign-ins: logistic regression with a Gaussian prior around `base.JOINT`, an
 on: an affine map of them (Platt 1999) goes into prior and coefficients, so that weights are calibrated log2 odds; what is left
 goes into the map to probabilities. A device's pairs with devices after it in the order of ids are one fold.
 
-From views: where a device was (networks, together, place, kind) weighs as in `base.PLACES`. What it was used for, and its week,
-are views of their own; how much they tell differs between lakes, and is learned from their agreement with the first. With the
-first view's probabilities as each pair's prior, and views independent of each other given the truth, the density ratio of a view
-is an exponential tilt, exp(alpha + beta x), found by expectation-maximisation (co-training, Blum and Mitchell 1998; the tilt's
-step is a logistic regression, Qin 1998), with beta held near `base.JOINT`. A view that knows nothing of a pair says nothing.
-Pairs that never met are candidates because of the contents they share; their contents count against that.
+Without sign-ins: what a shared home or shared contents are worth differs between lakes, by how many people share a home, how many
+of them are observed, and what everybody looks at. Traits of the lake that need no truth (`lake`) tell such lakes apart; prior and
+coefficients are those which simulated worlds of these traits have (`base`). A trait counts up to two deviations from the usual,
+and no coefficient leaves the bounds of sense: likeness never speaks against, and doubling the devices behind a network costs at
+least one bit, since each pair's share of the network halves. Pairs that never met are candidates because of the contents they
+share, and where everybody shares contents these tell little: no more matches are expected among them than a set share of those
+among pairs that met.
+
+Weights of a fit without sign-ins are log2 odds plus a margin, a part of the prior, so that clustering, which joins from 2 log2
+odds on, joins what gives the best expected F1 (`threshold`), yet nothing that is likelier apart than together. Probabilities
+are free of the margin.
 """
 
 from __future__ import annotations
@@ -24,10 +29,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from graph.resolve.cross_device.base import BEHAVIOUR, JOINT, JOINT_PRIOR, PLACES, PLACES_PRIOR, REFERENCES
+from graph.resolve.cross_device.base import JOINT, JOINT_PRIOR, LAKE, LAKE_PRIOR, MOVED, REFERENCES, TRAITS
 from graph.resolve.cross_device.features import FEATURES, FeatureParameters, PairFeatures
-from graph.resolve.cross_device.logistic import beta_calibration, fit_logistic, logit, sigmoid
+from graph.resolve.cross_device.lake import lake_references, lake_traits
+from graph.resolve.cross_device.logistic import beta_calibration, fit_logistic, sigmoid
 from graph.resolve.cross_device.model import CrossDeviceModel, whole
+from graph.resolve.cross_device.threshold import expected_f1_threshold
 
 __all__ = ["FitRules", "fit_sign_ins", "fit_views", "known_pairs"]
 
@@ -35,8 +42,10 @@ Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _LOG_2 = float(np.log(2.0))
-_VIEWS = [[FEATURES.index(name) for name in names] for names in BEHAVIOUR]
-_NO_NETWORK = FEATURES.index("no_network")
+_NO_NETWORK, _CONTENTS, _CROWD = FEATURES.index("no_network"), FEATURES.index("contents"), FEATURES.index("crowd")
+_MOVED = [FEATURES.index(name) for name in MOVED]
+_LIKENESS = [FEATURES.index(name) for name in ("overlap", "contents", "rare_items", "kinds_differ")]
+_LARGEST_TRAIT = 2.0  # deviations
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,15 @@ class FitRules:
     least_pairs: int = 20
     """Candidate pairs with a network in common, and of these pairs with contents on both sides, that a fit from views needs."""
     least_matches: float = 3.0
-    """Pairs of one person that the views must lead one to expect."""
+    """Pairs of one person that a fit from views must lead one to expect among those that met."""
     sign_in_precision: float = 1.0
     """Inverse variance of a coefficient around the base (natural log odds per unit of the feature), fits from sign-ins."""
-    view_precision: float = 100.0
-    """The same for the second view: between worlds its coefficients vary by a tenth around the base or little more."""
+    largest_unmet: float = 0.1
+    """Expected matches among pairs that never met, per expected match among those that met: in simulated worlds .07 at the
+    median, .12 at the upper quartile."""
+    join_log2_odds: float = 2.0
+    """Weight from which clustering joins two single devices (`ClusterRules`)."""
     folds: int = 5
-    rounds: int = 200
 
 
 _KNOWN = """
@@ -119,73 +130,54 @@ def fit_views(features: PairFeatures, parameters: FeatureParameters, rules: FitR
     """Fit without sign-ins; None where views are missing, or lead one to expect hardly any match."""
     rules = rules or FitRules()
     met = features.values[:, _NO_NETWORK] == 0
-    if (met & ~np.isnan(features.values[:, _VIEWS[0][0]])).sum() < rules.least_pairs:
+    if (met & ~np.isnan(features.values[:, _CONTENTS])).sum() < rules.least_pairs:
         return None
-    places = (PLACES_PRIOR + _around_references(features.values) @ np.array(PLACES)) * _LOG_2
-    views = [_Tilt(features.values[:, columns] - np.array(REFERENCES)[columns], columns, met) for columns in _VIEWS]
-    probability = sigmoid(places)
-    for view in views:
-        view.start(probability)
-    for _ in range(rules.rounds):
-        following = sigmoid(places + _together(views))
-        change, probability = float(np.abs(following - probability).max()), following
-        if change < 1e-6:
-            break
-        for view in views:
-            view.fit(probability, rules.view_precision)
-    if probability[met].sum() < rules.least_matches:
+    prior, slopes = LAKE_PRIOR, np.array(LAKE)
+    for trait, value in zip(TRAITS, lake_traits(features, parameters), strict=True):
+        deviations = float(np.clip((value - trait.mean) / trait.deviation, -_LARGEST_TRAIT, _LARGEST_TRAIT))
+        prior += deviations * trait.prior
+        slopes[_MOVED] += deviations * np.array(trait.slopes)
+    slopes[_LIKENESS] = np.maximum(slopes[_LIKENESS], 0.0)
+    slopes[_CROWD] = min(slopes[_CROWD], -1.0)
+    references = np.round(lake_references(features), 9)
+    known = np.nan_to_num(features.values - references)
+    weight = prior + known @ slopes
+    expected = float(_probability(weight[met]).sum())
+    if expected < rules.least_matches:
         return None
-    coefficients, references, prior = np.array(PLACES) * _LOG_2, np.array(REFERENCES), PLACES_PRIOR * _LOG_2
-    for view in views:
-        coefficients[view.columns] = view.beta
-        steepest = int(np.argmax(np.abs(view.beta)))
-        references[view.columns[steepest]] -= view.alpha / view.beta[steepest]  # where the view says nothing either way
-    if (~met).any():
-        ratio = np.exp(_together(views)[~met])
-        level = -float(np.log(np.average(ratio, weights=1 - sigmoid(places[~met]))))
-        coefficients[_NO_NETWORK] += level
-        prior += level * references[_NO_NETWORK]
-    expected = float(sigmoid(prior + np.nan_to_num(features.values - references) @ coefficients).sum())
-    return _model(parameters, prior, coefficients, references, (1.0, 1.0, 0.0), "views", len(met), expected)
+    level = _level(weight[~met], rules.largest_unmet * expected)
+    slopes[_NO_NETWORK] += level
+    prior += level * references[_NO_NETWORK]
+    weight = prior + known @ slopes
+    probability = _probability(weight)
+    threshold = expected_f1_threshold(weight, probability) - 1e-4  # so that rounding loses nobody
+    margin = rules.join_log2_odds - min(max(threshold, 0.0), rules.join_log2_odds)
+    return _model(
+        parameters,
+        (prior + margin) * _LOG_2,
+        slopes * _LOG_2,
+        references,
+        (1.0, 1.0, -margin * _LOG_2),
+        "views",
+        len(met),
+        float(probability.sum()),
+    )
 
 
-class _Tilt:
-    """A view's density ratio between pairs of one person and of two, exp(alpha + beta x), over pairs that met; one where the view
-    knows nothing."""
-
-    def __init__(self, values: Reals, columns: list[int], met: npt.NDArray[np.bool_]) -> None:
-        self.columns = columns
-        self.known = ~np.isnan(values).any(1)
-        self.values = np.nan_to_num(values)
-        self.fitted_on = met & self.known
-        self.beta = np.array(JOINT)[columns] * _LOG_2
-        self.alpha = 0.0
-
-    def start(self, probability: Reals) -> None:
-        """Let the ratio have mean one over pairs of two people."""
-        if self.fitted_on.any():
-            ratio = np.exp(np.clip(self.values[self.fitted_on] @ self.beta, -50.0, 50.0))
-            self.alpha = -float(np.log(np.average(ratio, weights=1 - probability[self.fitted_on])))
-
-    def fit(self, probability: Reals, precision: float) -> None:
-        """One step of expectation-maximisation."""
-        target = probability[self.fitted_on]
-        if len(target) == 0:
-            return
-        around = np.concatenate([[0.0], np.array(JOINT)[self.columns] * _LOG_2])
-        held = np.array([1e-6, *[precision] * len(self.columns)])
-        intercept, *beta = fit_logistic(self.values[self.fitted_on], target, around, held)
-        share = (target.sum() + 0.5) / (len(target) + 1)
-        self.alpha, self.beta = float(intercept) - logit(float(share)), np.array(beta)
-
-    def log_ratio(self) -> Reals:
-        """Natural log of the ratio, per pair."""
-        return np.where(self.known, self.alpha + self.values @ self.beta, 0.0)
+def _probability(weight: Reals) -> Reals:
+    """Of log2 odds."""
+    return sigmoid(weight * _LOG_2)
 
 
-def _together(views: list[_Tilt]) -> Reals:
-    """Natural log ratio of all views."""
-    return np.asarray(np.sum([view.log_ratio() for view in views], axis=0), np.float64)
+def _level(weight: Reals, expected: float) -> float:
+    """What must be added to the weights for no more matches than expected; zero where there are none more."""
+    if _probability(weight).sum() <= expected:
+        return 0.0
+    low, high = -60.0, 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _probability(weight + middle).sum() > expected else (middle, high)
+    return low
 
 
 def _around_references(values: Reals) -> Reals:

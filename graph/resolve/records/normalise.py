@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 
 __all__ = ["NULL_LIKE", "as_dates", "fold", "normalise"]
 
-NULL_LIKE = pa.array(["", "nan", "null", "none", "n/a", "na", "nil", "unknown", "undefined", "-", "--", "?", "<na>", "nat"])
+NULL_LIKE = ("", "nan", "null", "none", "n/a", "na", "nil", "unknown", "undefined", "-", "--", "?", "<na>", "nat")
 _TEXT = pa.string()
-_NOTHING = pa.scalar(None, _TEXT)
 _YEAR_FIRST = r"^(?P<y>\d{4})[-/. ]?(?P<m>\d{2})[-/. ]?(?P<d>\d{2})(?:$|[T ])"
 _YEAR_LAST = r"^(?P<a>\d{1,2})[-/. ](?P<b>\d{1,2})[-/. ](?P<y>\d{4})(?:$|[T ])"
 _PHONE_DIGITS = 9
@@ -30,7 +29,7 @@ def fold(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     text = values.cast(_TEXT)
     text = pc.replace_substring_regex(pc.utf8_normalize(text, "NFKD"), r"\p{Mn}+", "")
     text = pc.utf8_trim_whitespace(pc.utf8_lower(text))
-    return pc.if_else(pc.is_in(text, NULL_LIKE), _NOTHING, text)
+    return pc.if_else(pc.is_in(text, pa.array(NULL_LIKE)), pa.scalar(None, _TEXT), text)
 
 
 def normalise(values: pa.Array | pa.ChunkedArray, kind: str, *, month_first: bool = False) -> pa.Array:
@@ -48,7 +47,7 @@ def normalise(values: pa.Array | pa.ChunkedArray, kind: str, *, month_first: boo
         text = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"[^\p{L}\p{N}]+", " "))
     elif kind == "number":
         text = pc.replace_substring_regex(text, r"[^0-9.+-]+", "")
-    return pc.if_else(pc.equal(text, ""), _NOTHING, text)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, _TEXT), text)
 
 
 def as_dates(text: pa.Array, *, month_first: bool) -> pa.Array:
@@ -59,5 +58,5 @@ def as_dates(text: pa.Array, *, month_first: bool) -> pa.Array:
     month, day = (two["a"], two["b"]) if month_first else (two["b"], two["a"])
     year_last = pc.binary_join_element_wise(pc.struct_field(last, "y"), month, day, "")
     digits = pc.utf8_slice_codeunits(pc.replace_substring_regex(text, r"\D+", ""), 0, 8)
-    digits = pc.if_else(pc.greater_equal(pc.utf8_length(digits), 4), digits, _NOTHING)
+    digits = pc.if_else(pc.greater_equal(pc.utf8_length(digits), 4), digits, pa.scalar(None, _TEXT))
     return pc.coalesce(year_first, year_last, digits)
