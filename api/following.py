@@ -1,7 +1,7 @@
 """Follow the lake into identity log and graph: step by step where that can be done, else by a full run.
 
-The home's writer lock is the caller's. A change is in the identity log before it is in the graph store, and the log knows whether the
-store has everything for good, so that what was interrupted is made good by a load of the whole graph.
+The home's writer lock is the caller's. A change is in the identity log before it is in the graph store, and the log knows
+whether the store has everything for good, so that what was interrupted is made good by a load of the whole graph.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Following:
     def bring_up_to_date(
         self, store: GraphStore, *, replace_graph: bool = False, refit: bool = False, progress: Progress
     ) -> Report:
-        """Resolve what is new in the lake, and let the graph follow; `flush` makes the graph durable. With `refit` the parameters are
-        fitted anew, which takes a full run. Raises NothingResolved, StoreError, ModelError."""
+        """Resolve what is new in the lake, and let the graph follow; `flush` makes the graph durable. With `refit` the
+        parameters are fitted anew, which takes a full run. Raises NothingResolved, StoreError, ModelError."""
         try:
             if refit or replace_graph:
                 raise NeedsFullRun("asked for")
@@ -103,8 +103,8 @@ class Following:
 
 
 def resolve_and_publish(workspace: Workspace, *, refit: bool, replace_graph: bool, progress: Progress) -> Report:
-    """Resolve what is new, or with `refit` everything with parameters fitted anew, and let the graph follow. Raises NothingResolved,
-    StoreError, HomeLocked."""
+    """Resolve what is new, or with `refit` everything with parameters fitted anew, and let the graph follow. Raises
+    NothingResolved, StoreError, HomeLocked."""
     with workspace.home.writing("resolve"):
         following = Following(workspace)
         with workspace.writable_store() as store:

@@ -32,8 +32,8 @@ Borrow = Callable[[], AbstractContextManager[GraphStore]]
 
 
 def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_progress, following: Following | None = None) -> int:
-    """Take what is waiting; gives the number of files. The home's writer lock is the caller's. `following`: that of earlier rounds
-    with the same store; what it has not made durable yet is its caller's to flush. Raises TesseraError."""
+    """Take what is waiting; gives the number of files. The home's writer lock is the caller's. `following`: that of earlier
+    rounds with the same store; what it has not made durable yet is its caller's to flush. Raises TesseraError."""
     folder = workspace.home.path / "inbox"
     waiting = sorted(folder.glob("*.segment.jsonl")) if folder.exists() else []
     if not waiting:

@@ -151,8 +151,8 @@ def take(workspace: Workspace, source: Path, progress: Progress) -> IngestSummar
 
 
 def resolved(workspace: Workspace, progress: Progress, *, refit: bool = False) -> Resolution:
-    """Resolve the whole lake; the home's writer lock is the caller's. From the second time on the key index is filled, so that what
-    comes later can be followed step by step. Raises NothingResolved where the lake is empty."""
+    """Resolve the whole lake; the home's writer lock is the caller's. From the second time on the key index is filled, so that
+    what comes later can be followed step by step. Raises NothingResolved where the lake is empty."""
     if not any(workspace.lake.rows(name) for name in TABLES):
         raise NothingResolved(workspace.home.path, "input", "tessera ingest SOURCE")
     with resolve.IdentityLog(workspace.home.identity) as log:

@@ -28,7 +28,8 @@ __all__ = ["State", "View", "current_state", "open_view"]
 
 @dataclass(frozen=True)
 class State:
-    """What decides a view: the resolved version and the run that changed it last, the lake's last batch, the current model version."""
+    """What decides a view: the resolved version and the run that changed it last, the lake's last batch, the current model
+    version."""
 
     resolved: str
     batch: int

@@ -1,7 +1,7 @@
 """A change of the identity graph as a `Delta`: what an incremental resolution changed, in the labels and types of `graph.schema`.
 
-In: the region around the changed subjects, before and after. Out: the nodes and relationships that are new or different, and the keys
-of those that are gone. What events say of contents is not among them.
+In: the region around the changed subjects, before and after. Out: the nodes and relationships that are new or different, and
+the keys of those that are gone. What events say of contents is not among them.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def engagement(connection: duckdb.DuckDBPyConnection, subjects: pa.Table, *, hom
         connection.execute(_OWN)
         prepare_contents(connection, key)
         connection.execute(ENGAGED.format(events="own_events"))
-        # An event of a device counts for its account: whose the sums are is decided by the events, which are all of the subject's.
+        # Events of a device with an account count for the account, whose other events are not all among these.
         connection.execute("DELETE FROM engaged WHERE (subject_kind, subject_id) NOT IN (SELECT (kind, id) FROM engaging)")
         connection.execute(ENGAGED_CONTENTS)
         contents = f"SELECT * FROM ({NODE_QUERIES[Label.CONTENT]}) WHERE content_id IN (SELECT content_id FROM engaged)"

@@ -69,5 +69,7 @@ _QUERIES: dict[Type, str] = {
         SELECT DISTINCT person_id AS source, audience_id AS target
         FROM audience_members JOIN node_person USING (person_id) JOIN node_audience USING (audience_id) ORDER BY 1, 2
     """,
-    Type.LIVES_IN: "SELECT person_id AS source, household_id AS target FROM households JOIN node_person USING (person_id) ORDER BY 1, 2",
+    Type.LIVES_IN: """
+        SELECT person_id AS source, household_id AS target FROM households JOIN node_person USING (person_id) ORDER BY 1, 2
+    """,
 }

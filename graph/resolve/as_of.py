@@ -36,7 +36,8 @@ def standing_at(connection: duckdb.DuckDBPyConnection, at: datetime | None) -> I
     ).fetchall()
     for table, column in _TIMES.items():
         connection.execute(
-            f'CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {place}.{table} WHERE "{column}" IS NULL OR "{column}" <= {moment}'
+            f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {place}.{table} "
+            f'WHERE "{column}" IS NULL OR "{column}" <= {moment}'
         )
     try:
         yield

@@ -1,7 +1,8 @@
 """What devices' behaviour says of pairs of devices, for the steps that weigh evidence.
 
-In: the views `events` and `devices`, the temporary tables of `links` and `guards`. Out: the temporary table `behaviour_pairs` (left_number
-< right_number, weight, likeness, sources, first_seen, last_seen) of the candidates of `cross_device`, and the model that scored them.
+In: the views `events` and `devices`, the temporary tables of `links` and `guards`. Out: the temporary table `behaviour_pairs`
+(left_number < right_number, weight, likeness, sources, first_seen, last_seen) of the candidates of `cross_device`, and the
+model that scored them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _LEAST = -10.0  # log2 odds under which a pair says nothing that clustering woul
 
 _PAIRS = """
 CREATE OR REPLACE TEMP TABLE behaviour_pairs AS
-SELECT least(l.number, r.number) AS left_number, greatest(l.number, r.number) AS right_number, weight, likeness, []::VARCHAR[] AS sources,
+SELECT least(l.number, r.number) AS left_number, greatest(l.number, r.number) AS right_number, weight, likeness, []::VARCHAR[]
+AS sources,
        NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS last_seen
 FROM scored JOIN subjects l ON l.kind = 'device' AND l.id = left_id JOIN subjects r ON r.kind = 'device' AND r.id = right_id
 WHERE weight > $least

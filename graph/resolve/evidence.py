@@ -1,9 +1,9 @@
 """Evidence that two devices or accounts are, or are not, one person.
 
-In: the temporary tables of `links`, `guards`, `record_pairs` (account pairs scored by their records) and `behaviour_pairs` (device
-pairs scored by their behaviour). Out: the temporary table `evidence` (left_number < right_number, method, weight, sources, first_seen,
-last_seen), one row per pair and rule; numbers are those of `subjects`. A weight is in log2 odds and the weights of a pair add up
-to its score (Fellegi and Sunter 1969); probability = 1 / (1 + 2^-weight).
+In: the temporary tables of `links`, `guards`, `record_pairs` (account pairs scored by their records) and `behaviour_pairs`
+(device pairs scored by their behaviour). Out: the temporary table `evidence` (left_number < right_number, method, weight,
+sources, first_seen, last_seen), one row per pair and rule; numbers are those of `subjects`. A weight is in log2 odds and the
+weights of a pair add up to its score (Fellegi and Sunter 1969); probability = 1 / (1 + 2^-weight).
 
 sign_in                an event with both: base + 2 log2(share) - log2(people on the device), where share is the part of either's
                        sign-ins that the pair makes up, 1 - (1 - of the device's)(1 - of the account's). A friend who signed in
@@ -11,7 +11,8 @@ sign_in                an event with both: base + 2 log2(share) - log2(people on
                        telephone weighs full.
 shared_advertising_id  base - log2(devices - 1). Of k devices each is paired with the first: k - 1 pairs, not k².
 alias                  a site says that two ids are one: base - 2 log2(accounts said to be the same id).
-records, behaviour     what the two records, or the two devices' networks, contents and hours, say: the model's log2 odds. A pair that
+records, behaviour     what the two records, or the two devices' networks, contents and hours, say: the model's log2 odds. A
+pair that
                        does not reach even odds counts by what disagrees alone, without the low odds that any two have beforehand:
                        these are no evidence against what a sign-in says.
 

@@ -2,8 +2,8 @@
 
 identity/parameters/<number>/   `records/` (`RecordModel.save`), `devices.json` (`save_model`; none where the data supported none)
 
-Parameters are fitted once, by the first run that has the data for it, and again when the operator says so: a model that moves with
-every run would move people. One that was fitted on so little that it holds defaults is fitted again by every full run.
+Parameters are fitted once, by the first run that has the data for it, and again when the operator says so: a model that moves
+with every run would move people. One that was fitted on so little that it holds defaults is fitted again by every full run.
 """
 
 from __future__ import annotations

@@ -112,7 +112,8 @@ def weigh_components(connection: duckdb.DuckDBPyConnection, records: Records, jo
     differing = disagreeing(records, *pairs)
     connection.register("scored", differing)
     connection.execute(
-        """INSERT INTO evidence SELECT left_number, right_number, 'records_within', likeness, []::VARCHAR[], NULL, NULL FROM scored"""
+        """INSERT INTO evidence SELECT left_number, right_number, 'records_within', likeness, []::VARCHAR[], NULL, NULL FROM
+        scored"""
     )
     connection.unregister("scored")
 

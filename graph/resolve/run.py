@@ -61,10 +61,11 @@ def resolve(
 ) -> Resolution:
     """Resolve the lake behind `connection` and store the result in the home; its writer lock is the caller's.
 
-    `key` is the home's hashing key; with `refit` the parameters of the models are fitted anew; `as_of` gives what a run at that time
-    would have found (default: the latest event that can be trusted, see `decay`). With `index_batch`, the number of the last batch in
-    the lake behind the connection, the key index is filled, so that updates can follow. `progress` is called with (what, done, total).
-    Temporary tables are made on the connection and dropped. Raises HomeNotWritable, HomeError, SettingsError, ModelError.
+    `key` is the home's hashing key; with `refit` the parameters of the models are fitted anew; `as_of` gives what a run at that
+    time would have found (default: the latest event that can be trusted, see `decay`). With `index_batch`, the number of the last
+    batch in the lake behind the connection, the key index is filled, so that updates can follow. `progress` is called with
+    (what, done, total). Temporary tables are made on the connection and dropped. Raises HomeNotWritable, HomeError,
+    SettingsError, ModelError.
     """
     with standing_at(connection, as_of):
         return _Run(connection, home, key, settings or ResolveSettings(), index_batch, progress)(refit=refit, as_of=as_of)

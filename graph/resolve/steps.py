@@ -1,6 +1,7 @@
 """The steps from links to weighted evidence, the same for a full run and for a part of the lake.
 
-In: the temporary tables of `links`, `hubs`, `record_pairs` and `behaviour_pairs`. Out: `classes` and `evidence`, and what the guards leave.
+In: the temporary tables of `links`, `hubs`, `record_pairs` and `behaviour_pairs`. Out: `classes` and `evidence`, and what the
+guards leave.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ def find_evidence(
     part: bool = False,
     behaviour: Step,
 ) -> None:
-    """Make `classes` and `evidence`, decayed to the as-of time; `behaviour` makes `behaviour_pairs` once classes are known. With `part`
-    the tables are of a part of the lake: no events are looked at, and who was found to be a bot by them stands in `known_bots` (kind,
-    id, class, reason). Raises SettingsError."""
+    """Make `classes` and `evidence`, decayed to the as-of time; `behaviour` makes `behaviour_pairs` once classes are known.
+    With `part` the tables are of a part of the lake: no events are looked at, and who was found to be a bot by them stands in
+    `known_bots` (kind, id, class, reason). Raises SettingsError."""
     limits, weights = settings.limits, settings.weights
     if part:
         guards.mark_identifiers(connection, limits)

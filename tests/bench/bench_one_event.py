@@ -2,11 +2,11 @@
 
     python -m tests.bench.bench_one_event [--accounts 330000] [--events 400] [--neo4j-url URL]
 
-The home: accounts, each with an e-mail address of its own or one in twenty shared with another, one device and a sixth of a second
-one each, sign-ins and page views on home networks. An event is a sign-in on a known pair (three in five), a page view on another network
-(one in five), a sign-in on a new device (three in twenty), or a device's first page view (one in twenty). Timed: from the cleaned row to the
-commit of the identity log, and on to the graph store's answer of `person_of_device`. The plain way, in the same run, is a whole
-`resolve`. The first tenth warms up and is left out.
+The home: accounts, each with an e-mail address of its own or one in twenty shared with another, one device and a sixth of a
+second one each, sign-ins and page views on home networks. An event is a sign-in on a known pair (three in five), a page view on
+another network (one in five), a sign-in on a new device (three in twenty), or a device's first page view (one in twenty).
+Timed: from the cleaned row to the commit of the identity log, and on to the graph store's answer of `person_of_device`. The
+plain way, in the same run, is a whole `resolve`. The first tenth warms up and is left out.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ END = datetime(2026, 6, 1, tzinfo=UTC)
 _TABLES = {
     "accounts": """SELECT 'a' || i AS account_id, 'p' || (CASE WHEN i % 20 = 0 THEN i + 1 ELSE i END) || '@example.com' AS email,
                    'crm' AS source FROM range({accounts}) t(i)""",
-    "devices": "SELECT 'd' || i AS device_id, CASE WHEN i % 2 = 0 THEN 'mobile' ELSE 'desktop' END AS kind FROM range({devices}) t(i)",
+    "devices": """SELECT 'd' || i AS device_id, CASE WHEN i % 2 = 0 THEN 'mobile' ELSE 'desktop' END AS kind
+                  FROM range({devices}) t(i)""",
     "events": """SELECT 'e' || i AS event_id, TIMESTAMP '2026-05-01' + to_seconds((i * 7919) % 2592000) AS at,
                  'd' || (i % {devices}) AS device_id,
                  CASE WHEN i % 3 < 2 THEN 'a' || ((i % {devices}) % {accounts}) END AS account_id,
-                 '10.' || (((i % {devices}) % {accounts}) // 65536) || '.' || ((((i % {devices}) % {accounts}) // 256) % 256) || '.' ||
-                 (((i % {devices}) % {accounts}) % 256) AS ip, 'page_view' AS type FROM range({events}) t(i)""",
+                 '10.' || (((i % {devices}) % {accounts}) // 65536) || '.' || ((((i % {devices}) % {accounts}) // 256) % 256) ||
+                 '.' || (((i % {devices}) % {accounts}) % 256) AS ip, 'page_view' AS type FROM range({events}) t(i)""",
 }
 
 

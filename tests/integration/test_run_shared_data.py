@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from api import operator_files, pipeline
+from api.following import resolve_and_publish
 from api.settings import Settings
 from api.workspace import Workspace
 from graph import resolve

@@ -1,7 +1,7 @@
 """Subjects that new events show to be bots, by their pace, or not to be any more.
 
-In: the identity log with its index, a connection with the view of all events. Out: `k_class` with the bots that a full run would find,
-as far as the pace of their events makes them bots.
+In: the identity log with its index, a connection with the view of all events. Out: `k_class` with the bots that a full run
+would find, as far as the pace of their events makes them bots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from graph.resolve.log_database import IdentityDatabase
 __all__ = ["renew_bots"]
 
 _EVENTS = """
-SELECT e.* FROM events e WHERE device_id IN (SELECT unnest($devices::VARCHAR[])) OR account_id IN (SELECT unnest($accounts::VARCHAR[]))
+SELECT e.* FROM events e WHERE device_id IN (SELECT unnest($devices::VARCHAR[])) OR account_id IN (SELECT
+unnest($accounts::VARCHAR[]))
 """
 
 

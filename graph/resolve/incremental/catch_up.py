@@ -1,7 +1,7 @@
 """From the lake's last batches to the identity log, step by step where that can be done.
 
-In: the home's lake and log. Out: log and index as of the lake's last batch, and the numbers of what changed; NeedsFullRun where a full
-run has to do it: there is no index yet, the as-of time has entered another decay period, devices are compared by behaviour
+In: the home's lake and log. Out: log and index as of the lake's last batch, and the numbers of what changed; NeedsFullRun where
+a full run has to do it: there is no index yet, the as-of time has entered another decay period, devices are compared by behaviour
 (whether two are alike depends there on how many others look at the same contents), or the new rows are too many.
 """
 
@@ -37,8 +37,8 @@ _MOST_SHARE = 0.1
 def open_follower(
     log: IdentityLog, home: Home, key: bytes, settings: ResolveSettings | None = None, *, in_step: bool = False
 ) -> Follower:
-    """A follower of this home's log. `in_step`: the caller knows that the graph store has all that the log has. Raises NeedsFullRun
-    where there is no index, or where the store may lack something; ModelError."""
+    """A follower of this home's log. `in_step`: the caller knows that the graph store has all that the log has. Raises
+    NeedsFullRun where there is no index, or where the store may lack something; ModelError."""
     version, parameters = log.state()[1], log.parameters()
     if parameters is None or not is_filled(log, version):
         raise NeedsFullRun("there is no key index yet")

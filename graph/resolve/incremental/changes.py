@@ -20,7 +20,8 @@ class Changes:
     new: set[int] = field(default_factory=set)
     """Subjects that nothing named before."""
     linked: set[int] = field(default_factory=set)
-    """Subjects whose sign-ins, aliases, identifiers or bot events changed, and the holders of identifiers that got or lost one."""
+    """Subjects whose sign-ins, aliases, identifiers or bot events changed, and the holders of identifiers that got or lost
+    one."""
     records: set[int] = field(default_factory=set)
     """Accounts whose record changed."""
     beside: set[int] = field(default_factory=set)

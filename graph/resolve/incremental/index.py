@@ -119,7 +119,8 @@ _FILL = {
     """,
     "k_row": """
         SELECT number, to_json(a)::VARCHAR FROM accounts a JOIN subjects s ON s.kind = 'account' AND s.id = account_id
-        UNION ALL SELECT number, to_json(d)::VARCHAR FROM devices d JOIN subjects s ON s.kind = 'device' AND s.id = device_id ORDER BY 1
+        UNION ALL SELECT number, to_json(d)::VARCHAR FROM devices d JOIN subjects s ON s.kind = 'device' AND s.id = device_id
+        ORDER BY 1
     """,
     "k_evidence": """
         SELECT left_number, right_number, method, weight, to_json(sources)::VARCHAR, epoch_us(first_seen), epoch_us(last_seen)
@@ -156,8 +157,8 @@ def fill(
 ) -> None:
     """Make the index anew from the temporary tables of a full run; call it inside the log's transaction.
 
-    `blocks`: key, cap and subject number, as they follow from `PreparedRecords.block_keys`. `confidence`: by subject number. `batch`: number of the lake's last batch that
-    the run has read. `as_of`: the run's as-of time.
+    `blocks`: key, cap and subject number, as they follow from `PreparedRecords.block_keys`. `confidence`: by subject number.
+    `batch`: number of the lake's last batch that the run has read. `as_of`: the run's as-of time.
     """
     clear(database)
     for name, columns in TABLES.items():

@@ -65,7 +65,9 @@ def _neighbours(database: IdentityDatabase, edge: set[int], limits: Limits) -> s
             HAVING count(*) <= {limits.devices_per_account})""",
         f"""SELECT s FROM k_holder WHERE i IN (SELECT i FROM k_holder WHERE i IN (SELECT i FROM k_holder WHERE s IN (?))
             GROUP BY i HAVING count(*) <= {limits.most_holders})""",
-        f"SELECT r FROM k_alias WHERE l IN (SELECT l FROM k_alias WHERE l IN (?) GROUP BY l HAVING count(*) <= {limits.most_aliases})",
-        f"SELECT l FROM k_alias WHERE r IN (SELECT r FROM k_alias WHERE r IN (?) GROUP BY r HAVING count(*) <= {limits.most_aliases})",
+        f"""SELECT r FROM k_alias WHERE l IN (SELECT l FROM k_alias WHERE l IN (?) GROUP BY l
+            HAVING count(*) <= {limits.most_aliases})""",
+        f"""SELECT l FROM k_alias WHERE r IN (SELECT r FROM k_alias WHERE r IN (?) GROUP BY r
+            HAVING count(*) <= {limits.most_aliases})""",
     )
     return {number for query in queries for (number,) in rows_for(database, query, edge)}

@@ -1,8 +1,8 @@
 """Accounts whose records changed, compared again with those that share a blocking key or a device with them.
 
-In: the identity log with its index, a fitted match model. Out: `k_block` and `k_record_pair` as a full run would leave them. Whether
-two accounts are a candidate pair depends on their records and on how many hold their blocking keys, so a pair is looked at again
-when one of its records changed, or when a block that it was in has grown over its cap or shrunk to it.
+In: the identity log with its index, a fitted match model. Out: `k_block` and `k_record_pair` as a full run would leave them.
+Whether two accounts are a candidate pair depends on their records and on how many hold their blocking keys, so a pair is looked
+at again when one of its records changed, or when a block that it was in has grown over its cap or shrunk to it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rows of the resolution around some subjects, as the key index and the identity log have them now.
 
 In: the identity log with its index, subject numbers. Out: a `Region`: a `Resolution` whose tables hold every row in which one of
-these subjects takes part, and the whole rows of their persons, identifiers and networks; and their attributes. Read from a database that does not see the transaction
-under way it is the state before, and from the one that writes it the state after.
+these subjects takes part, and the whole rows of their persons, identifiers and networks; and their attributes. Read from a
+database that does not see the transaction under way it is the state before, and from the one that writes it the state after.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ SELECT a.kind, a.id, b.kind, b.id, e.method, e.weight, NULL, e.sources, e.first_
 FROM k_evidence e JOIN k_subject a ON a.s = e.l JOIN k_subject b ON b.s = e.r WHERE e.{end} IN (?)
 """
 _SIGNED_IN = """
-SELECT d.id, a.id, i.count, i.first_seen, i.last_seen FROM k_signed_in i JOIN k_subject d ON d.s = i.d JOIN k_subject a ON a.s = i.a
-WHERE i.d IN (?) ORDER BY 1, 2
+SELECT d.id, a.id, i.count, i.first_seen, i.last_seen FROM k_signed_in i JOIN k_subject d ON d.s = i.d JOIN k_subject a ON a.s =
+i.a WHERE i.d IN (?) ORDER BY 1, 2
 """
 _HAS_IDENTIFIER = """
 SELECT k.kind, k.id, identifier_id FROM k_holder h JOIN k_subject k ON k.s = h.s JOIN k_identifier USING (i) WHERE h.s IN (?)
@@ -53,8 +53,8 @@ SELECT identifier_id, kind, value, (SELECT count(*) FROM k_holder h WHERE h.i = 
 WHERE i IN (SELECT i FROM k_holder WHERE s IN (?)) ORDER BY 1
 """
 _SEEN_ON = """
-SELECT d.id, network_id, v.count, v.first_seen, v.last_seen FROM k_seen_on v JOIN k_subject d ON d.s = v.d JOIN k_network USING (n)
-WHERE v.d IN (?) ORDER BY 1, 2
+SELECT d.id, network_id, v.count, v.first_seen, v.last_seen FROM k_seen_on v JOIN k_subject d ON d.s = v.d JOIN k_network USING
+(n) WHERE v.d IN (?) ORDER BY 1, 2
 """
 _NETWORKS = """
 SELECT network_id, (SELECT count(*) FROM k_seen_on v WHERE v.n = k_network.n) FROM k_network
@@ -62,8 +62,9 @@ WHERE n IN (SELECT n FROM k_seen_on WHERE d IN (?)) ORDER BY 1
 """
 _ROWS = "SELECT kind, id, stated, body FROM k_subject LEFT JOIN k_row USING (s) WHERE s IN (?) ORDER BY 1, 2"
 _CROWDS = """
-SELECT d.id, network_id, v.count, v.first_seen, v.last_seen FROM k_seen_on v JOIN k_subject d ON d.s = v.d JOIN k_network USING (n)
-WHERE v.n IN (SELECT n FROM k_seen_on WHERE n IN (SELECT n FROM k_seen_on WHERE d IN (?)) GROUP BY n HAVING count(*) > $devices)
+SELECT d.id, network_id, v.count, v.first_seen, v.last_seen FROM k_seen_on v JOIN k_subject d ON d.s = v.d JOIN k_network USING
+(n) WHERE v.n IN (SELECT n FROM k_seen_on WHERE n IN (SELECT n FROM k_seen_on WHERE d IN (?)) GROUP BY n HAVING count(*) >
+$devices)
 """
 _GUARDED = "SELECT kind, id, class, reason FROM k_class JOIN k_subject USING (s) WHERE s IN (?) ORDER BY 1, 2"
 

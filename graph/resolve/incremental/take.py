@@ -3,8 +3,8 @@
 In: rows of lake tables that are not in the index yet, as `graph.tables.lake_schema` has them, each key once. Out: the index with
 their links, and `Changes`: what that touched. Events that are counted already change nothing, in whatever order they come.
 
-What an index of sums cannot follow (an event or an alias that replaces an earlier one, an alias whose end turns out to be a device)
-raises NeedsFullRun; the caller rolls back and runs all.
+What an index of sums cannot follow (an event or an alias that replaces an earlier one, an alias whose end turns out to be a
+device) raises NeedsFullRun; the caller rolls back and runs all.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""An incremental run: new lake rows change the index, the evidence around them, the clusters that this reaches, and their persons.
+"""An incremental run: new lake rows change the index, the evidence around them, the clusters that this reaches, and their
+persons.
 
-In: the identity log, open, with its index filled, and new rows. Out: log and index changed by one transaction, and what that changed.
-For one version of the fitted parameters and one as-of time it ends in the partition that a full run of the same input ends in:
+In: the identity log, open, with its index filled, and new rows. Out: log and index changed by one transaction, and what that
+changed. For one version of the fitted parameters and one as-of time it ends in the partition that a full run of the same input
+ends in:
 
-- Evidence is looked at again wherever a change can reach. What a piece of evidence depends on lies within `_REACH` steps of either
-  end (`reach.around`): the people of a device (one step), their other devices (two), who else uses those (three).
-- Clusters are made again for every component of supporting pairs in which a pair, a class or a member changed: clusters never cross
-  components, and a component that lost a pair holds one of its ends on either side.
+- Evidence is looked at again wherever a change can reach. What a piece of evidence depends on lies within `_REACH` steps of
+  either end (`reach.around`): the people of a device (one step), their other devices (two), who else uses those (three).
+- Clusters are made again for every component of supporting pairs in which a pair, a class or a member changed: clusters never
+  cross components, and a component that lost a pair holds one of its ends on either side.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ __all__ = ["Follower"]
 _REACH = 3
 _OWN = "('records_within', 'asserted_same', 'asserted_never')"  # evidence that is kept apart from that of `steps.find_evidence`
 _EVIDENCE = """
-SELECT left_number, right_number, method, weight, to_json(sources)::VARCHAR, epoch_us(first_seen), epoch_us(last_seen) FROM evidence
+SELECT left_number, right_number, method, weight, to_json(sources)::VARCHAR, epoch_us(first_seen), epoch_us(last_seen)
+FROM evidence
 """
 
 Pair = tuple[int, int]
@@ -136,7 +139,8 @@ class Follower:
             if pair[0] in affected or pair[1] in affected:
                 found.setdefault(pair, set()).add((method, rest[0], rest[1], rest[2], rest[3]))
         stored: dict[Pair, set[Piece]] = {}
-        query = f"SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE {{}} IN (?) AND method NOT IN {_OWN}"
+        query = f"""SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence
+            WHERE {{}} IN (?) AND method NOT IN {_OWN}"""
         for end in ("l", "r"):
             for left, right, method, *rest in rows_for(self.log, query.format(end), affected):
                 stored.setdefault((left, right), set()).add((method, rest[0], rest[1], rest[2], rest[3]))

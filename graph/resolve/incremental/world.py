@@ -1,8 +1,8 @@
 """The part of the key index around some subjects, as the temporary tables that the steps of a full run read.
 
-In: the index, subject numbers. Out: on a DuckDB connection the tables of `links` (subjects, touches, signed_in, holders, identifiers,
-seen_on, networks, aliases) and the views `accounts`, `devices`, `events` (empty), for those subjects alone; degrees are those of
-the whole index. Subjects are numbered by (kind, id), as in a full run, so that ties fall the same way.
+In: the index, subject numbers. Out: on a DuckDB connection the tables of `links` (subjects, touches, signed_in, holders,
+identifiers, seen_on, networks, aliases) and the views `accounts`, `devices`, `events` (empty), for those subjects alone;
+degrees are those of the whole index. Subjects are numbered by (kind, id), as in a full run, so that ties fall the same way.
 
 Subjects with more sign-ins than the limits allow (hubs) come with those of this part only; their class needs no more.
 """

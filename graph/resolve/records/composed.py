@@ -1,7 +1,7 @@
 """E-mail addresses that are made of names: what they and the names tell is one thing, and counts once.
 
-In: the records as they came. Out: per column a bit for each column of names that its addresses are made of. Two people of one name
-have addresses that are alike, so likeness of the part before the @ adds to two equal names only what it tells beyond them.
+In: the records as they came. Out: per column a bit for each column of names that its addresses are made of. Two people of one
+name have addresses that are alike, so likeness of the part before the @ adds to two equal names only what it tells beyond them.
 """
 
 from __future__ import annotations

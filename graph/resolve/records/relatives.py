@@ -42,8 +42,8 @@ def relatives_hold(data: FitData, parameters: Parameters) -> bool:
     """Whether what was fitted as relatives are that.
 
     Their own columns, which they share by chance only, must be two at least, all telling dates among them, and tell about as much
-    as those that they share. Or, where many values are missing: dates are their own, as far as they are filled, one more column is,
-    and two that tell are shared. People who moved share their dates, and matches with errors share a part of everything.
+    as those that they share. Or, where many values are missing: dates are their own, as far as they are filled, one more column
+    is, and two that tell are shared. People who moved share their dates, and matches with errors share a part of everything.
     """
     rules = data.rules
     if not data.specs or parameters.relative_prior * data.all_pairs < rules.relatives:
