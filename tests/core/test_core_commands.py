@@ -65,7 +65,7 @@ def test_cypher_named_and_from_standard_input(core: Core) -> None:
 def test_explain_says_why_and_why_not(core: Core) -> None:
     found = core.tessera.json("explain", "account:a0", "account:a0-old")
     assert found["links"]
-    assert {piece["method"] for link in found["links"] for piece in link["pieces"]} == {"shared_email"}
+    assert {piece["method"] for link in found["links"] for piece in link["pieces"]} == {"records"}
     assert core.tessera.json("explain", "account:a0", "device:lonely")["links"] == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,13 @@ def test_a_value_that_stands_for_none_joins_nobody_however_rare(home: Home, valu
 
     assert people(value) == 2
     assert people("+4930123") == 1
+
+
+@pytest.mark.parametrize(("column", "value"), [("phone", "0000000"), ("email", "test@test.com")])
+def test_a_value_that_cleaning_took_away_joins_nobody(home: Home, column: str, value: str) -> None:
+    """The lake keeps what it was, for the record."""
+    two = [{"account_id": a, "_raw": json.dumps({column: value})} for a in ("a1", "a2")]
+    assert len(partition(run(home, accounts=two + strangers()).members)) == 2 + len(strangers())
 
 
 def test_an_office_network_is_generic_and_merges_nobody(home: Home) -> None:

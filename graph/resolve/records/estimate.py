@@ -19,7 +19,7 @@ from numba import njit
 from graph.resolve.records.chances import chances
 from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS, Parameters, pair_piece, relative_excess, tables_of
 from graph.resolve.records.parents import parents
-from graph.resolve.records.relatives import relatives_hold, starting_relatives
+from graph.resolve.records.relatives import relatives_hold, starting_relatives, usual_relatives
 from graph.resolve.records.sampling import FitData, Levels, PairSample, equal_pairs, random_pairs, sample, smooth
 from graph.resolve.records.values import Integers
 from graph.resolve.records.weigh import Scoring, hopeful
@@ -99,8 +99,10 @@ class Estimator:
         return Parameters(match, self._chance, self._parent, data.partner, self._reference, prior, match, 0.0, data.made_of)
 
     def fit(self, candidates: PairSample) -> Parameters:
-        """Without relatives, then with relatives if the data shows such."""
+        """Without relatives, then with relatives if the data shows such; what is usual, where there is too little data."""
         start = self.start()
+        if self._data.records < self._data.rules.few_records:
+            return usual_relatives(self._data, start)
         without = self._maximise(candidates, start)
         with_relatives = self._maximise(candidates, starting_relatives(self._data, start, without))
         return with_relatives if relatives_hold(self._data, with_relatives) else without

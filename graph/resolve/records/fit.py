@@ -28,6 +28,16 @@ __all__ = ["KEY_COLUMN", "fit"]
 
 KEY_COLUMN = "account_id"
 _STEPS = 5
+_USUAL_KINDS = {
+    "email": "email",
+    "phone": "phone",
+    "given_name": "name",
+    "family_name": "name",
+    "birth_date": "date",
+    "street": "text",
+    "city": "name",
+    "postcode": "identifier",
+}
 _SHARED_NAMES = 0.2
 """Share of the records of either of two columns of names whose value the other has too, from which they may be crosswise."""
 
@@ -43,7 +53,9 @@ def fit(
     """Fit the model. Raises SettingsError where the settings name columns that there are not."""
     settings, rules, choice = settings or RecordSettings(), rules or FitRules(), choice or ChoiceRules()
     progress("records: columns", 0, _STEPS)
-    specs = profile(records, _columns(records, settings), settings.kinds)
+    names = _columns(records, settings)
+    usual = _usual_kinds(records, names) if records.num_rows < rules.few_records else {}
+    specs = profile(records, names, {**usual, **settings.kinds})
     progress("records: values", 1, _STEPS)
     encoded = _in_order(encode(records, specs))
     frequencies = count(encoded, specs)
@@ -66,6 +78,11 @@ def fit(
     keys = choose_keys(wide, matching, writer, settings, choice)
     progress("records: fitted", _STEPS, _STEPS)
     return RecordModel(specs, parameters, frequencies, keys, records.num_rows, float(matching.sum()))
+
+
+def _usual_kinds(records: pa.Table, names: list[str]) -> dict[str, str]:
+    """Kinds of the columns whose names say what they hold: a few records do not show it."""
+    return {name: _USUAL_KINDS[name] for name in names if name in _USUAL_KINDS and records[name].null_count < records.num_rows}
 
 
 def _columns(records: pa.Table, settings: RecordSettings) -> list[str]:

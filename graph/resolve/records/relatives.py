@@ -16,7 +16,7 @@ from graph.resolve.records.kinds import KINDS
 from graph.resolve.records.parameters import AGREES, ALONE, Parameters
 from graph.resolve.records.sampling import FitData
 
-__all__ = ["relatives_hold", "starting_relatives"]
+__all__ = ["relatives_hold", "starting_relatives", "usual_relatives"]
 
 _TINY = 1e-9
 _SHARED = 0.5
@@ -36,6 +36,14 @@ def starting_relatives(data: FitData, start: Parameters, without: Parameters) ->
     relative = share * start.match + (1.0 - share) * without.chance
     prior = without.prior / 2.0
     return replace(start, chance=without.chance, prior=prior, relative=relative, relative_prior=prior)
+
+
+def usual_relatives(data: FitData, start: Parameters) -> Parameters:
+    """Parameters before the fit, and relatives who share what their kinds usually do: a household is most of a small home's pairs,
+    and a fit would take it for one person."""
+    share = np.array([KINDS[kind].shared for kind in data.kinds])[:, None, None]
+    relative = share * start.match + (1.0 - share) * start.chance
+    return replace(start, relative=relative, relative_prior=start.prior * data.rules.usual_relatives)
 
 
 def relatives_hold(data: FitData, parameters: Parameters) -> bool:

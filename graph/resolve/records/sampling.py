@@ -56,6 +56,11 @@ class FitRules:
     """Probability that two of a household that share one contact share another, before data speaks."""
     relatives: float = 20.0
     """Pairs of relatives that there must be at least."""
+    few_records: int = 100
+    """Records under which nothing is fitted."""
+    usual_relatives: float = 2.0
+    """Pairs of relatives for each pair of one entity that are then supposed: an address alone still joins two records, and does
+    not where given names differ too."""
     own_share: float = 0.25
     """A column is relatives' own, if it agrees among them less than so much of the way from chance to a match."""
     telling_bits: float = 3.0
