@@ -39,8 +39,8 @@ def starting_relatives(data: FitData, start: Parameters, without: Parameters) ->
 
 
 def usual_relatives(data: FitData, start: Parameters) -> Parameters:
-    """Parameters before the fit, and relatives who share what their kinds usually do: a household is most of a small home's pairs,
-    and a fit would take it for one person."""
+    """Parameters before the fit, and relatives who share what their kinds usually do: a household is most of a small home's
+    pairs, and a fit would take it for one person."""
     share = np.array([KINDS[kind].shared for kind in data.kinds])[:, None, None]
     relative = share * start.match + (1.0 - share) * start.chance
     return replace(start, relative=relative, relative_prior=start.prior * data.rules.usual_relatives)

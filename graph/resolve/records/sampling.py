@@ -58,9 +58,9 @@ class FitRules:
     """Pairs of relatives that there must be at least."""
     few_records: int = 100
     """Records under which nothing is fitted."""
-    usual_relatives: float = 2.0
-    """Pairs of relatives for each pair of one entity that are then supposed: an address alone still joins two records, and does
-    not where given names differ too."""
+    usual_relatives: float = 0.6
+    """Pairs of relatives for each pair of one entity that are then supposed: an e-mail address alone still joins two persons with
+    a device each (4 log2 odds), and does not join two records whose given names differ (2)."""
     own_share: float = 0.25
     """A column is relatives' own, if it agrees among them less than so much of the way from chance to a match."""
     telling_bits: float = 3.0

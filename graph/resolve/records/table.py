@@ -17,6 +17,9 @@ __all__ = ["KNOWN_COLUMNS", "records_table"]
 
 _NOT_COMPARED = frozenset({"account_id", "source", "created_at"})
 KNOWN_COLUMNS = tuple(name for name in TABLES["accounts"].columns if name not in _NOT_COMPARED)
+_CONTACTS = ("email", "phone")
+"""What cleaning refused of these is no address and no number; nor is what stands for no value."""
+_NULL_LIKE = r"^[^0-9a-z]*(null|none|nil|nan|na|n/a|undefined|unknown|anonymous|test|0+|1+|9+|x+)?[^0-9a-z]*$"
 _MOST_TRAITS = 60
 """Traits compared, at most: those that most accounts have."""
 
@@ -31,7 +34,12 @@ def records_table(connection: duckdb.DuckDBPyConnection, where: str = "true") ->
         ).fetchall()
         if name not in TABLES["accounts"].columns and not str(name).startswith("_")
     ][:_MOST_TRAITS]
-    known = [f"coalesce({column}::VARCHAR, json_extract_string(_raw, '$.{column}')) AS {column}" for column in KNOWN_COLUMNS]
+    known = [
+        f"CASE WHEN NOT regexp_matches(lower({column}), '{_NULL_LIKE}') THEN {column} END AS {column}"
+        if column in _CONTACTS
+        else f"coalesce({column}::VARCHAR, json_extract_string(_raw, '$.{column}')) AS {column}"
+        for column in KNOWN_COLUMNS
+    ]
     unknown = [f"json_extract_string(_traits, {_path(name)}) AS {_quoted(name)}" for name in sorted(traits)]
     columns = ", ".join(["account_id", *known, *unknown])
     table = connection.sql(f"SELECT {columns} FROM accounts WHERE {where} ORDER BY account_id").to_arrow_table()
