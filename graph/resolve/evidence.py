@@ -11,10 +11,11 @@ sign_in                an event with both: base + 2 log2(share) - log2(people on
                        telephone weighs full.
 shared_advertising_id  base - log2(devices - 1). Of k devices each is paired with the first: k - 1 pairs, not k².
 alias                  a site says that two ids are one: base - 2 log2(accounts said to be the same id).
-records, behaviour     what the two records, or the two devices' networks, contents and hours, say: the model's log2 odds. A
-pair that
-                       does not reach even odds counts by what disagrees alone, without the low odds that any two have beforehand:
-                       these are no evidence against what a sign-in says.
+records                what the two records say: the model's log2 odds. A pair that does not reach even odds counts by what
+                       disagrees alone, without the low odds that any two have beforehand: these are no evidence against what a
+                       sign-in says.
+behaviour              what the two devices' networks, contents and hours say: the model's log2 odds, but no less than -3, which
+                       keeps a third device out of a pair and leaves a sign-in (6) its say.
 
 Bots, shared devices and accounts, generic identifiers give no evidence.
 """
@@ -28,7 +29,7 @@ import duckdb
 from graph.resolve.guards import Limits
 from graph.resolve.rows import any_rows
 
-__all__ = ["TEMPORARY", "Weights", "find_account_evidence", "find_behaviour_evidence", "find_device_evidence"]
+__all__ = ["LEAST_BEHAVIOUR", "TEMPORARY", "Weights", "find_account_evidence", "find_behaviour_evidence", "find_device_evidence"]
 
 TEMPORARY = ("eligible", "evidence")
 
@@ -56,10 +57,25 @@ CREATE OR REPLACE TEMP TABLE evidence (left_number BIGINT, right_number BIGINT, 
 
 _SCORED = """
 INSERT INTO evidence
-SELECT left_number, right_number, '{method}', CASE WHEN weight >= 0 THEN weight ELSE likeness END, sources, first_seen, last_seen
-FROM {pairs} WHERE (weight >= 0 OR likeness < 0)
+SELECT left_number, right_number, '{method}', {weight}, sources, first_seen, last_seen
+FROM {pairs} WHERE {condition}
 AND left_number IN (SELECT number FROM eligible) AND right_number IN (SELECT number FROM eligible)
 """
+
+_RECORDS = {
+    "method": "records",
+    "pairs": "record_pairs",
+    "weight": "CASE WHEN weight >= 0 THEN weight ELSE likeness END",
+    "condition": "(weight >= 0 OR likeness < 0)",
+}
+LEAST_BEHAVIOUR = -3.0
+"""Log2 odds: the most that behaviour speaks against a pair."""
+_BEHAVIOUR = {
+    "method": "behaviour",
+    "pairs": "behaviour_pairs",
+    "weight": f"greatest(weight, {LEAST_BEHAVIOUR})",
+    "condition": "true",
+}
 
 _ADVERTISING = """
 INSERT INTO evidence
@@ -110,7 +126,7 @@ def find_account_evidence(connection: duckdb.DuckDBPyConnection, weights: Weight
     connection.execute(_ELIGIBLE)
     connection.execute(_EMPTY)
     if any_rows(connection, "record_pairs"):
-        connection.execute(_SCORED.format(method="records", pairs="record_pairs"))
+        connection.execute(_SCORED.format(**_RECORDS))
     if any_rows(connection, "aliases"):
         connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": True})
 
@@ -128,4 +144,4 @@ def find_device_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights
 def find_behaviour_evidence(connection: duckdb.DuckDBPyConnection) -> None:
     """Add what devices' behaviour says."""
     if any_rows(connection, "behaviour_pairs"):
-        connection.execute(_SCORED.format(method="behaviour", pairs="behaviour_pairs"))
+        connection.execute(_SCORED.format(**_BEHAVIOUR))

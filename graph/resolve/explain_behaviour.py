@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from graph.database import connect
 from graph.resolution import GUARDED, Resolution
 from graph.resolve.cross_device import GROUPS, CrossDeviceModel, build_profiles, pair_features
+from graph.resolve.evidence import LEAST_BEHAVIOUR
 from graph.resolve.explanation import PRIOR, Part
 
 __all__ = ["behaviour_parts"]
@@ -26,6 +27,9 @@ Pair = tuple[str, str]
 _OWN = "SELECT * FROM {table} WHERE device_id IN (SELECT explained_id FROM explained_devices)"
 
 # As `cross_device.profiles` has items, of all devices.
+BOUND = "bound"
+"""Name of the part that behaviour leaves unsaid, since it speaks against a pair by three bits at most."""
+
 _DEGREES = """
 WITH wanted AS (
     SELECT item, left(item, 2) AS kind, substr(item, 3) AS text FROM explained_items
@@ -68,5 +72,9 @@ def behaviour_parts(
     for pair in pairs:
         if pair in place:
             weights = scores.pieces[place[pair]].tolist()
-            found[pair] = (Part(PRIOR, None, model.prior), *(Part(n, None, w) for n, w in zip(names, weights, strict=True)))
+            parts = [Part(PRIOR, None, model.prior), *(Part(n, None, w) for n, w in zip(names, weights, strict=True))]
+            total = float(scores.weight[place[pair]])
+            if total < LEAST_BEHAVIOUR:
+                parts.append(Part(BOUND, None, LEAST_BEHAVIOUR - total))
+            found[pair] = tuple(parts)
     return found

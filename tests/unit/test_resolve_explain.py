@@ -177,7 +177,7 @@ def test_behaviour_is_opened_into_groups_of_features(home: Home) -> None:
         links = [*explained.links, *explained.beside]
         pieces_add_up(tuple(links))
         named |= {part.name for k in links for p in k.pieces for part in p.parts}
-    assert {"prior", "networks", "together", "contents", "rhythm", "place", "kind"} == named
+    assert {"prior", "networks", "together", "contents", "rhythm", "place", "kind", "bound"} == named
     plain = replace_grounds(found, behaviour=False)
     e = rows[0]
     for link in explain(found.resolution, ("device", e["left_id"]), ("device", e["right_id"]), grounds=plain).links:
