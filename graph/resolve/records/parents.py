@@ -25,6 +25,9 @@ __all__ = ["parents"]
 
 Reals = npt.NDArray[np.float64]
 _LEAST_OF_ALONE = 0.05
+_PLACES = (("city", "postcode"), ("region", "city"), ("region", "postcode"), ("country", "region"), ("country", "city"))
+"""Columns of an address and what settles them: of small data not enough people share a postcode to see it."""
+_PLACE_AGREES = 0.9
 
 
 def parents(data: FitData, samples: Sequence[PairSample], observed: Reals) -> tuple[Integers, Reals]:
@@ -50,7 +53,24 @@ def parents(data: FitData, samples: Sequence[PairSample], observed: Reals) -> tu
     for c in contacts[1:]:
         if parent[c] < 0 and counts[contacts[0], c].sum() < rules.parent_pairs:
             parent[c] = contacts[0]
+    _add_places(data, counts, parent)
     return parent, _given_parent(data, counts, observed, parent)
+
+
+def _add_places(data: FitData, counts: Reals, parent: Integers) -> None:
+    """Parents of columns of an address, known by name, where too few records share a value to measure them."""
+    column = {spec.name: c for c, spec in enumerate(data.specs)}
+    for child, above in _PLACES:
+        if child not in column or above not in column:
+            continue
+        c, a = column[child], column[above]
+        if parent[c] >= 0 or counts[a, c].sum() >= data.rules.parent_pairs:
+            continue
+        up = a
+        while up >= 0 and up != c:
+            up = int(parent[up])
+        if up < 0:
+            parent[c] = a
 
 
 def _among_strangers(data: FitData, samples: Sequence[PairSample]) -> Reals:
@@ -78,6 +98,9 @@ def _given_parent(data: FitData, counts: Reals, observed: Reals, parent: Integer
         if KINDS[kinds[c]].contact and KINDS[kinds[a]].contact:
             before *= 1.0 - rules.contact_agrees
             before[data.top[c]] += rules.contact_agrees
+        if (data.specs[c].name, data.specs[a].name) in _PLACES:
+            before *= 1.0 - _PLACE_AGREES
+            before[data.top[c]] += _PLACE_AGREES
         measured = smooth(counts[a, c], before, rules.conditional)
         chance[c, AGREES] = np.maximum(measured, _LEAST_OF_ALONE * chance[c, ALONE])
         chance[c, DIFFERS] = chance[c, ALONE]
