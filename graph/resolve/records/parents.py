@@ -27,7 +27,8 @@ Reals = npt.NDArray[np.float64]
 _LEAST_OF_ALONE = 0.05
 _PLACES = (("city", "postcode"), ("region", "city"), ("region", "postcode"), ("country", "region"), ("country", "city"))
 """Columns of an address and what settles them: of small data not enough people share a postcode to see it."""
-_PLACE_AGREES = 0.9
+_PLACE_AGREES, _MORE_THAN_OTHERS = 0.9, 0.2
+_ADDRESS = ("street", "city", "postcode", "region", "country")
 
 
 def parents(data: FitData, samples: Sequence[PairSample], observed: Reals) -> tuple[Integers, Reals]:
@@ -53,12 +54,13 @@ def parents(data: FitData, samples: Sequence[PairSample], observed: Reals) -> tu
     for c in contacts[1:]:
         if parent[c] < 0 and counts[contacts[0], c].sum() < rules.parent_pairs:
             parent[c] = contacts[0]
-    _add_places(data, counts, parent)
+    _add_places(data, samples, counts, parent)
     return parent, _given_parent(data, counts, observed, parent)
 
 
-def _add_places(data: FitData, counts: Reals, parent: Integers) -> None:
-    """Parents of columns of an address, known by name, where too few records share a value to measure them."""
+def _add_places(data: FitData, samples: Sequence[PairSample], counts: Reals, parent: Integers) -> None:
+    """Parents of columns of an address, known by name, where too few records share a value to measure them among strangers: all
+    pairs with one postcode have one city, and not all have one name."""
     column = {spec.name: c for c, spec in enumerate(data.specs)}
     for child, above in _PLACES:
         if child not in column or above not in column:
@@ -66,11 +68,22 @@ def _add_places(data: FitData, counts: Reals, parent: Integers) -> None:
         c, a = column[child], column[above]
         if parent[c] >= 0 or counts[a, c].sum() >= data.rules.parent_pairs:
             continue
+        equal = {n: _equal_share(samples[a], k, int(data.top[k])) for n, k in column.items() if n != above}
+        others = [share for n, share in equal.items() if n not in _ADDRESS]
+        seen = bool((samples[a].levels[:, c] >= 0).any())  # without a pair to look at, an address is taken for what it is
+        if seen and (equal[child] < _PLACE_AGREES or equal[child] < np.mean([0.0, *others]) + _MORE_THAN_OTHERS):
+            continue
         up = a
         while up >= 0 and up != c:
             up = int(parent[up])
         if up < 0:
             parent[c] = a
+
+
+def _equal_share(pairs: PairSample, column: int, top: int) -> float:
+    """Share of the pairs, of those with a value on both sides, that have one value of a column."""
+    known = pairs.levels[pairs.levels[:, column] >= 0, column]
+    return float((known == top).mean()) if len(known) else 0.0
 
 
 def _among_strangers(data: FitData, samples: Sequence[PairSample]) -> Reals:
