@@ -21,6 +21,14 @@ bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.bench_training
 	$(BIN)/python -m tests.bench.bench_api
 	$(BIN)/python -m tests.bench.bench_cli_start
+	$(BIN)/python -m tests.bench.bench_identity
+	$(BIN)/python -m tests.bench.bench_churn
+	$(BIN)/python -m tests.bench.bench_cross_device worlds
+	$(BIN)/python -m tests.bench.bench_cluster
+	$(BIN)/python -m tests.bench.bench_guards
+	$(BIN)/python -m tests.bench.bench_undo --trips 1000
+	$(BIN)/python -m tests.bench.bench_store_delta
+	$(BIN)/python -m tests.bench.bench_one_event
 
 # The core install, in an environment of its own: proves that nothing in it needs torch, neo4j or any other extra.
 core: $(CORE)/installed
