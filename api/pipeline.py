@@ -22,13 +22,14 @@ from graph import project, resolve
 from graph.audiences import Audiences
 from graph.clean import Cleaner
 from graph.control import Control
-from graph.errors import MissingExtra, NothingResolved
+from graph.errors import MissingExtra, NothingResolved, SettingsError
 from graph.ingest import IngestSummary
 from graph.ingest import ingest as ingest_source
 from graph.interests import Interests
 from graph.privacy import OPERATOR, Consents, Gate, Use, legal_basis, purpose_of
 from graph.progress import Progress
 from graph.resolution import Resolution
+from graph.resolve.records import RecordSettings
 from graph.snapshot import Snapshot
 from graph.store.protocol import GraphStore
 from graph.tables import TABLES
@@ -158,8 +159,22 @@ def resolved(workspace: Workspace, progress: Progress, *, refit: bool = False) -
     with resolve.IdentityLog(workspace.home.identity) as log:
         again = log.state()[0] > 0
     batch = workspace.lake.last_batch() if again else None
+    settings = resolve.ResolveSettings(records=_record_settings(workspace))
     with workspace.connection() as connection:
-        return resolve.resolve(connection, workspace.home, key=workspace.key, refit=refit, index_batch=batch, progress=progress)
+        return resolve.resolve(
+            connection, workspace.home, key=workspace.key, settings=settings, refit=refit, index_batch=batch, progress=progress
+        )
+
+
+def _record_settings(workspace: Workspace) -> RecordSettings:
+    """What the operator has decided about comparing records. Raises SettingsError."""
+    path = workspace.settings.records
+    if path is None:
+        return RecordSettings()
+    try:
+        return RecordSettings.from_toml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"TESSERA_RECORDS: {path} cannot be read ({type(error).__name__}); give a TOML file") from error
 
 
 def load(workspace: Workspace) -> Resolution:

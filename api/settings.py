@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         "",
         description="`iab-audience-1.1`, `iab-content-3.1`, or a file with tag_id, name, parent_id, sensitive; else labels' tags",
     )
+    records: Path | None = Field(
+        None,
+        description="TOML file about comparing records: columns, ignore, kinds, blocking, caps; else all is chosen from the data",
+    )
     text_model: str = Field(
         "auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name"
     )
