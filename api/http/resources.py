@@ -70,7 +70,7 @@ class Resources:
         """The graph store. Raises StoreUnavailable, StoreRefused, MissingExtra."""
         with self._opening:
             if self._store is None:
-                self._store = self._exit.enter_context(self.workspace.store(read_only=False, live=True))
+                self._store = self._exit.enter_context(self.workspace.store(read_only=False))
             return self._store
 
     @contextmanager
