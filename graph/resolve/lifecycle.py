@@ -13,14 +13,15 @@ A person whose members are all in one cluster of its own keeps its id; the rest 
    whose origin it is: its id goes with them, however few they are, so that an un-merge gives back what was there before the
    merge. Ties go to the older person (earlier run that made it, then smaller id), then to the part with more members, then to
    the smaller anchor.
-2. Retired persons. Where a person falls apart, an id under it is revived for the part that has most of the retired person's
-   members, unless that part has its id already. Of several the one with most members there is taken, then the one under fewer
-   others (in a chain of merges the outer one), then the older one.
+2. Retired persons. Where a person falls apart, an id under it is revived for the retired person's home, unless that part has its
+   id already. As for a living person, its home is where most of its own members are, however few, and among equals where most
+   of all its members are. Of several ids the one with most members there is taken, then the one under fewer others (in a chain
+   of merges the outer one), then the older one.
 3. Living persons that found no place in 1, by all their members.
 4. New ids: a hash of the cluster's anchor, its smallest (kind, id) at that time, so that the same input in a fresh home gives the
    same ids.
 
-A retired id that is not revived goes under the person that has most of its members.
+A retired id that is not revived goes under the person of its home.
 """
 
 from __future__ import annotations
@@ -81,10 +82,10 @@ def plan(
     pieces = Counter(code for code, _, _ in overlaps)
     divided = {c: history.retired_into(earlier_ids[c]) for c in codes if pieces[c] > 1}
     origin = _origins(earlier, codes, earlier_ids, subject, history)
-    places, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids)
+    homes, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids)
 
     _keep_own(kept, shares, age)
-    revived = _revive([person for persons in divided.values() for person in persons], places, kept)
+    revived = _revive([person for persons in divided.values() for person in persons], homes, kept)
     _keep_rest(kept, set(revived), shares, age)
     parents = {root: earlier_ids[code] for root, code in _largest(shares, age, of_cluster=True).items()}
     names = {root: earlier_ids[code] for root, code in kept.items()} | revived
@@ -98,7 +99,7 @@ def plan(
     lost = sorted(set(range(len(earlier_ids))) - set(kept.values()))
     merges = [Merge(earlier_ids[c], names[survivors[c]]) for c in lost if c in survivors]
     leads = {earlier_ids[c]: earlier_ids[c] for c in codes} | {m.retired: m.survivor for m in merges}
-    redirected = _redirect(divided, places, names, leads)
+    redirected = _redirect(divided, homes, names, leads)
     code = np.full(len(anchor), -1, np.int64)
     if kept:
         code[np.fromiter(kept, np.int64)] = np.fromiter(kept.values(), np.int64)
@@ -153,19 +154,30 @@ def _count(
     divided: dict[int, list[Retired]],
     origin: dict[int, str],
     earlier_ids: Sequence[str],
-) -> tuple[dict[str, Counter[int]], list[_Share]]:
-    """For each retired person under one that falls apart how many of its members are where, and the shares of the living ones."""
+) -> tuple[dict[str, dict[int, int]], list[_Share]]:
+    """For each retired person under one that falls apart the clusters that may be its home, with the number of its members there;
+    and the shares of the living ones."""
     into = {person.person_id: person.into_id for persons in divided.values() for person in persons}
     places: dict[str, Counter[int]] = {name: Counter() for name in into}
+    own_places: dict[str, Counter[int]] = {name: Counter() for name in into}
     own: dict[int, Counter[int]] = {code: Counter() for code in divided}
     for node, name in origin.items():
         code, root = int(earlier[node]), int(anchor[node])
         if code in divided and name == earlier_ids[code]:
             own[code][root] += 1
+        if name in into:
+            own_places[name][root] += 1
         while name in into:
             places[name][root] += 1
             name = into[name]
-    return places, [_Share(c, root, own[c][root] if own.get(c) else total, total) for c, root, total in overlaps]
+    homes = {name: _most(found, own_places[name]) for name, found in places.items()}
+    return homes, [_Share(c, root, own[c][root] if own.get(c) else total, total) for c, root, total in overlaps]
+
+
+def _most(members: Counter[int], own: Counter[int]) -> dict[int, int]:
+    """The clusters with most own members, of those with most members, with the number of these."""
+    best = max(((own[root], count) for root, count in members.items()), default=None)
+    return {root: count for root, count in members.items() if (own[root], count) == best}
 
 
 def _keep_own(kept: dict[int, int], shares: Sequence[_Share], age: dict[int, int]) -> None:
@@ -177,7 +189,7 @@ def _keep_own(kept: dict[int, int], shares: Sequence[_Share], age: dict[int, int
             given.add(s.code)
 
 
-def _revive(retired: Sequence[Retired], places: dict[str, Counter[int]], kept: dict[int, int]) -> dict[int, str]:
+def _revive(retired: Sequence[Retired], homes: dict[str, dict[int, int]], kept: dict[int, int]) -> dict[int, str]:
     """Step 2: cluster to revived person."""
     into = {person.person_id: person.into_id for person in retired}
     claims = []
@@ -185,12 +197,10 @@ def _revive(retired: Sequence[Retired], places: dict[str, Counter[int]], kept: d
         depth, above = 0, person.into_id
         while above in into:
             depth, above = depth + 1, into[above]
-        found = places[person.person_id]
-        most = max(found.values(), default=0)
         claims += [
-            (-most, depth, person.created_run, person.person_id, root)
-            for root, count in found.items()
-            if count == most and root not in kept
+            (-count, depth, person.created_run, person.person_id, root)
+            for root, count in homes[person.person_id].items()
+            if root not in kept
         ]
     revived: dict[int, str] = {}
     given: set[str] = set()
@@ -223,19 +233,18 @@ def _largest(shares: Sequence[_Share], age: dict[int, int], *, of_cluster: bool)
 
 
 def _redirect(
-    divided: dict[int, list[Retired]], places: dict[str, Counter[int]], names: dict[int, str], leads: dict[str, str]
+    divided: dict[int, list[Retired]], homes: dict[str, dict[int, int]], names: dict[int, str], leads: dict[str, str]
 ) -> list[Redirect]:
-    """Retired ids that would be under another than the person with most of their members. `leads`: the living person now at the
+    """Retired ids that would be under another than the person of their home. `leads`: the living person now at the
     end of each id; has those of the earlier living ones and is given the retired ones."""
     living = set(names.values())
     found: list[Redirect] = []
     for person in sorted((r for of in divided.values() for r in of), key=lambda r: -r.retired_run):  # from the roots on
         name = person.person_id
         leads[name] = name if name in living else leads[person.into_id]
-        most = max(places[name].values(), default=0)
-        homes = {names[root]: root for root, count in places[name].items() if count == most}
-        if name not in living and homes and leads[name] not in homes:
-            leads[name] = min(homes, key=homes.__getitem__)
+        hosts = {names[root]: root for root in homes[name]}
+        if name not in living and hosts and leads[name] not in hosts:
+            leads[name] = min(hosts, key=hosts.__getitem__)
             found.append(Redirect(name, leads[name]))
     return sorted(found, key=lambda redirect: redirect.retired)
 
