@@ -34,18 +34,14 @@ class Following:
         self._in_step = False  # the store has, durable or not, all that the log has
         self._durable = True
 
-    def bring_up_to_date(
-        self, store: GraphStore, *, replace_graph: bool = False, refit: bool = False, progress: Progress
-    ) -> Report:
-        """Resolve what is new in the lake, and let the graph follow; `flush` makes the graph durable. With `refit` the
-        parameters are fitted anew, which takes a full run. Raises NothingResolved, StoreError, ModelError."""
+    def bring_up_to_date(self, store: GraphStore, progress: Progress) -> Report:
+        """Resolve what is new in the lake, and let the graph follow; `flush` makes the graph durable. Raises NothingResolved,
+        StoreError, ModelError."""
         try:
-            if refit or replace_graph:
-                raise NeedsFullRun("asked for")
             return self.step(store, progress)
         except NeedsFullRun:
-            resolution = pipeline.resolved(self._workspace, progress, refit=refit)
-            counts = pipeline.publish(self._workspace, resolution, store=store, replace_graph=replace_graph, progress=progress)
+            resolution = pipeline.resolved(self._workspace, progress)
+            counts = pipeline.publish(self._workspace, resolution, store=store, progress=progress)
             self._in_step = self._durable = True
             return {"identities": pipeline.identities(resolution), "graph": counts}
         except TesseraError:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import structlog
 
@@ -22,10 +22,10 @@ from graph.progress import Progress, ignore_progress
 from graph.store.protocol import GraphStore
 from graph.stream import CallStream, StreamOptions, read_properties
 
-__all__ = ["call_stream", "consuming", "drain", "drain_for_ever", "draining"]
+__all__ = ["call_stream", "consuming", "drain", "drain_for_ever", "draining", "keeping"]
 
 _FLUSH_SECONDS = 30.0
-"""Between two times that the graph is made durable; after a kill what came since is done again from the lake."""
+"""Between two times that the graph is made durable while calls keep coming; after a kill it is loaded again from the lake."""
 
 Borrow = Callable[[], AbstractContextManager[GraphStore]]
 """Lends the graph store for the length of a block."""
@@ -43,7 +43,7 @@ def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_prog
     alone = following is None
     following = following or Following(workspace)
     with borrow() as store:
-        following.bring_up_to_date(store, progress=progress)
+        following.bring_up_to_date(store, progress)
         if alone:
             following.flush(store)
     for file in waiting:
@@ -59,16 +59,35 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
     flushed = time.monotonic()
     while not stop.wait(workspace.settings.inbox_seconds):
         try:
-            drain(workspace, borrow, progress, following)
-            if time.monotonic() - flushed >= _FLUSH_SECONDS:
+            idle = not drain(workspace, borrow, progress, following)
+            if idle or time.monotonic() - flushed >= _FLUSH_SECONDS:
                 with borrow() as store:
                     following.flush(store)
                 flushed = time.monotonic()
         except TesseraError as error:
             # What could not be done is still in inbox and lake; the next round does it.
             log.warning("inbox not taken", error=type(error).__name__)
-    with suppress(TesseraError), borrow() as store:
-        following.flush(store)
+    try:
+        with borrow() as store:
+            following.flush(store)
+    except TesseraError as error:
+        # The identity log says that the graph may lack something; whoever follows next loads it whole.
+        log.warning("graph not flushed", error=type(error).__name__)
+
+
+@contextmanager
+def keeping(workspace: Workspace) -> Iterator[Borrow]:
+    """Lends one graph store while the block runs, opened at its first use, which takes many small changes in milliseconds."""
+    with ExitStack() as opened:
+        kept: list[GraphStore] = []
+
+        @contextmanager
+        def borrow() -> Iterator[GraphStore]:
+            if not kept:
+                kept.append(opened.enter_context(workspace.store(read_only=False, live=True)))
+            yield kept[0]
+
+        yield borrow
 
 
 @contextmanager

@@ -4,6 +4,7 @@ writes the audit log. Each function gives the released table; a command writes i
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from graph import resolve
 from graph.errors import InputError, NothingResolved
 from graph.files import read_table
 from graph.privacy import OperatorTable, Released, Use
-from graph.progress import Progress
+from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
 
 __all__ = ["contents", "embeddings", "identities", "lookalike", "recommendations", "tags"]
@@ -24,9 +25,10 @@ __all__ = ["contents", "embeddings", "identities", "lookalike", "recommendations
 File = Released[OperatorTable]
 
 
-def identities(workspace: Workspace) -> File:
-    """kind, id, person_id, confidence: every device and account once. Raises NothingResolved."""
-    resolution = resolve.load(workspace.home)
+def identities(workspace: Workspace, as_of: datetime | None = None, progress: Progress = ignore_progress) -> File:
+    """kind, id, person_id, confidence: every device and account once; `as_of`: those that a first run at that time would have
+    found, with the ids that it would have given. Raises NothingResolved."""
+    resolution = resolve.load(workspace.home) if as_of is None else pipeline.resolved_as_of(workspace, as_of, progress)
     return _released(
         workspace, resolution, resolution.members.select(["kind", "id", "person_id", "confidence"]), "identities", None
     )

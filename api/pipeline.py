@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from graph.audiences import Audiences
 from graph.clean import Cleaner
 from graph.control import Control
 from graph.errors import MissingExtra, NothingResolved, SettingsError
+from graph.home import Home
 from graph.ingest import IngestSummary
 from graph.ingest import ingest as ingest_source
 from graph.interests import Interests
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = [
     "consents_of",
     "eligible",
-    "explain",
     "gate_of",
     "identities",
     "ingest",
@@ -50,6 +51,7 @@ __all__ = [
     "persons_of",
     "publish",
     "resolved",
+    "resolved_as_of",
     "run",
     "snapshot_of",
     "tag_and_publish",
@@ -141,11 +143,6 @@ def tag_and_publish(workspace: Workspace, *, replace_graph: bool, progress: Prog
     return {"tags": {"model": version.name, "people": len(version.person_ids), "tags": len(version.tag_ids)}, "graph": counts}
 
 
-def explain(workspace: Workspace, left: tuple[str, str], right: tuple[str, str]) -> resolve.Explanation:
-    """Why two subjects are one person, or why not. Raises NothingResolved, InputError."""
-    return resolve.explain(resolve.load(workspace.home), left, right)
-
-
 def take(workspace: Workspace, source: Path, progress: Progress) -> IngestSummary:
     """Take one source into the lake; the home's writer lock is the caller's. Raises InputError, HomeNotWritable."""
     return ingest_source(source, workspace.lake, Cleaner(), progress)
@@ -164,6 +161,17 @@ def resolved(workspace: Workspace, progress: Progress, *, refit: bool = False) -
         return resolve.resolve(
             connection, workspace.home, key=workspace.key, settings=settings, refit=refit, index_batch=batch, progress=progress
         )
+
+
+def resolved_as_of(workspace: Workspace, as_of: datetime, progress: Progress) -> Resolution:
+    """What a first run at that time would have found. The home's own identity log stays as it is. Raises NothingResolved where
+    the lake is empty."""
+    if not any(workspace.lake.rows(name) for name in TABLES):
+        raise NothingResolved(workspace.home.path, "input", "tessera ingest SOURCE")
+    settings = resolve.ResolveSettings(records=_record_settings(workspace))
+    with TemporaryDirectory(prefix="tessera-as-of-") as folder, workspace.connection() as connection:
+        scratch = Home.open(Path(folder))
+        return resolve.resolve(connection, scratch, key=workspace.key, settings=settings, as_of=as_of, progress=progress)
 
 
 def _record_settings(workspace: Workspace) -> RecordSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,11 +28,30 @@ def register(app: typer.Typer) -> None:
 
 
 @export.command("identities")
-def export_identities(out: Out, as_json: Json = False) -> None:
+def export_identities(
+    out: Out,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Who was one person by what was there at this time: 2026-03-01 or ISO 8601, UTC."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """kind, id, person_id, confidence: every device and account once."""
     from api import operator_files
 
-    _write(operator_files.identities(workspace()), out, as_json)
+    with progress(quiet or as_json) as show:
+        found = operator_files.identities(workspace(), None if as_of is None else _moment(as_of), show)
+    _write(found, out, as_json)
+
+
+def _moment(text: str) -> datetime:
+    """A time, in UTC where it has no zone. Raises InputError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--as-of {text!r} is no time; write 2026-03-01 or 2026-03-01T12:00:00+00:00") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @export.command("tags")

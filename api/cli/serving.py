@@ -64,8 +64,8 @@ def worker(
         if not once:
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            with inbox.consuming(opened, stop):
-                inbox.drain_for_ever(opened, opened.writable_store, show, stop)
+            with inbox.keeping(opened) as borrow, inbox.consuming(opened, stop):
+                inbox.drain_for_ever(opened, borrow, show, stop)
             return
         # Ended early, by a signal, this is taken up by the next: what is committed in Kafka is on disk.
         if (stream := inbox.call_stream(opened)) is not None:

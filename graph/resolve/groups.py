@@ -38,7 +38,9 @@ def group_accounts(connection: duckdb.DuckDBPyConnection, join_log2_odds: float,
         f"""
         SELECT left_number, right_number FROM evidence
         JOIN subjects l ON l.number = left_number JOIN subjects r ON r.number = right_number
-        WHERE l.kind = 'account' AND r.kind = 'account'
+        WHERE l.kind = 'account' AND r.kind = 'account' AND NOT EXISTS (
+            SELECT 1 FROM namespaces x JOIN namespaces y USING (namespace_code)
+            WHERE x.number = left_number AND y.number = right_number)
         GROUP BY ALL HAVING sum(weight::DECIMAL(18, 6)) >= {join_log2_odds}
         """,
     )

@@ -23,6 +23,7 @@ import duckdb
 from graph.resolve import guards_bots
 from graph.resolve.guards_namespaces import find_namespaces, namespace_bits
 from graph.resolve.guards_windows import find_generic_networks, find_holder_windows
+from graph.resolve.null_like import NULL_LIKE
 from graph.resolve.rows import any_rows
 
 __all__ = [
@@ -101,15 +102,13 @@ class Limits(guards_bots.BotLimits):
         return 4 * self.alias_partners
 
 
-_NULL_LIKE = r"^[^0-9a-z]*(null|none|nil|nan|na|n/a|undefined|unknown|anonymous|test|0+|1+|9+|x+)?[^0-9a-z]*$"
-
 _GENERIC_IDENTIFIERS = f"""
 CREATE OR REPLACE TEMP TABLE generic_identifiers AS
 SELECT identifier_id, CASE WHEN degree > holders_allowed THEN identifier_kind || ' with ' || degree || ' holders, more than '
            || holders_allowed ELSE identifier_kind || ' that stands for no value' END AS reason
 FROM (SELECT *, CASE identifier_kind WHEN 'email' THEN $email WHEN 'phone' THEN $phone ELSE $advertising_id END
       AS holders_allowed FROM identifiers)
-WHERE degree > holders_allowed OR regexp_matches(lower(value), '{_NULL_LIKE}')
+WHERE degree > holders_allowed OR regexp_matches(lower(value), '{NULL_LIKE}')
 """
 
 # One row per device and person (a group of accounts known to be one), with the person's share of the device's sign-ins.
@@ -252,7 +251,7 @@ def mark_identifiers(connection: duckdb.DuckDBPyConnection, limits: Limits) -> N
 
 def is_generic(kind: str, value: str, degree: int, limits: Limits) -> bool:
     """Whether `mark_identifiers` would mark an identifier."""
-    return degree > _allowed(limits)[kind] or re.match(_NULL_LIKE, value.lower()) is not None
+    return degree > _allowed(limits)[kind] or re.match(NULL_LIKE, value.lower()) is not None
 
 
 def _allowed(limits: Limits) -> dict[str, int]:

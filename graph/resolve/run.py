@@ -28,7 +28,7 @@ from graph.resolve.assemble import assemble
 from graph.resolve.behaviour import find_behaviour_pairs
 from graph.resolve.cluster import Clusters, cluster
 from graph.resolve.cross_device import CrossDeviceModel
-from graph.resolve.decay import AsOf, find_as_of
+from graph.resolve.decay import find_as_of
 from graph.resolve.fitted import Fitted, load_fitted, save_fitted
 from graph.resolve.groups import numbers
 from graph.resolve.guards import namespace_bits
@@ -61,14 +61,14 @@ def resolve(
 ) -> Resolution:
     """Resolve the lake behind `connection` and store the result in the home; its writer lock is the caller's.
 
-    `key` is the home's hashing key; with `refit` the parameters of the models are fitted anew; `as_of` gives what a run at that
-    time would have found (default: the latest event that can be trusted, see `decay`). With `index_batch`, the number of the last
-    batch in the lake behind the connection, the key index is filled, so that updates can follow. `progress` is called with
-    (what, done, total). Temporary tables are made on the connection and dropped. Raises HomeNotWritable, HomeError,
-    SettingsError, ModelError.
+    `key` is the home's hashing key; with `refit` the parameters of the models are fitted anew. `as_of` gives what a run at that
+    time would have found: by what was there then, aged against the latest event of then that can be trusted (`decay`). With
+    `index_batch`, the number of the last batch in the lake behind the connection, the key index is filled, so that updates can
+    follow. `progress` is called with (what, done, total). Temporary tables are made on the connection and dropped. Raises
+    HomeNotWritable, HomeError, SettingsError, ModelError.
     """
     with standing_at(connection, as_of):
-        return _Run(connection, home, key, settings or ResolveSettings(), index_batch, progress)(refit=refit, as_of=as_of)
+        return _Run(connection, home, key, settings or ResolveSettings(), index_batch, progress)(refit=refit)
 
 
 def load(home: Home) -> Resolution:
@@ -114,10 +114,10 @@ class _Run:
     index_batch: int | None
     progress: Progress
 
-    def __call__(self, *, refit: bool, as_of: datetime | None) -> Resolution:
+    def __call__(self, *, refit: bool) -> Resolution:
         """Everything, in order."""
         connection, settings = self.connection, self.settings
-        at = AsOf(as_of) if as_of is not None else find_as_of(connection)
+        at = find_as_of(connection)
         with IdentityLog(self.home.identity) as log:
             try:
                 self._say("links", 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+from graph.resolve.null_like import NULL_LIKE
 from graph.tables import TABLES
 
 __all__ = ["KNOWN_COLUMNS", "records_table"]
@@ -19,7 +20,6 @@ _NOT_COMPARED = frozenset({"account_id", "source", "created_at"})
 KNOWN_COLUMNS = tuple(name for name in TABLES["accounts"].columns if name not in _NOT_COMPARED)
 _CONTACTS = ("email", "phone")
 """What cleaning refused of these is no address and no number; nor is what stands for no value."""
-_NULL_LIKE = r"^[^0-9a-z]*(null|none|nil|nan|na|n/a|undefined|unknown|anonymous|test|0+|1+|9+|x+)?[^0-9a-z]*$"
 _MOST_TRAITS = 60
 """Traits compared, at most: those that most accounts have."""
 
@@ -35,7 +35,7 @@ def records_table(connection: duckdb.DuckDBPyConnection, where: str = "true") ->
         if name not in TABLES["accounts"].columns and not str(name).startswith("_")
     ][:_MOST_TRAITS]
     known = [
-        f"CASE WHEN NOT regexp_matches(lower({column}), '{_NULL_LIKE}') THEN {column} END AS {column}"
+        f"CASE WHEN NOT regexp_matches(lower({column}), '{NULL_LIKE}') THEN {column} END AS {column}"
         if column in _CONTACTS
         else f"coalesce({column}::VARCHAR, json_extract_string(_raw, '$.{column}')) AS {column}"
         for column in KNOWN_COLUMNS
