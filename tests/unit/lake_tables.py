@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,3 +56,16 @@ def partition(members: pa.Table) -> set[frozenset[str]]:
     for row in members.to_pylist():
         persons.setdefault(row["person_id"], set()).add(f"{row['kind']}:{row['id']}")
     return {frozenset(p) for p in persons.values()}
+
+
+def population(people: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """People with one to three accounts that share an address, and one to three devices that sign in."""
+    generator = random.Random(seed)
+    tables: dict[str, list[dict[str, Any]]] = {"accounts": [], "events": [], "devices": []}
+    for person in range(people):
+        accounts = [f"a{person:04d}{suffix}" for suffix in "xyz"[: generator.randint(1, 3)]]
+        tables["accounts"] += [{"account_id": a, "email": f"p{person}@example.com"} for a in accounts]
+        for device in range(generator.randint(1, 3)):
+            tables["devices"].append({"device_id": f"d{person:04d}{device}", "kind": "mobile"})
+            tables["events"] += sign_ins(f"d{person:04d}{device}", generator.choice(accounts), generator.randint(1, 4))
+    return tables
