@@ -48,9 +48,14 @@ class Following:
             self._in_step = False
             raise
 
+    @property
+    def unflushed(self) -> bool:
+        """Whether the store was told something that `flush` has not made durable."""
+        return self._in_step and not self._durable
+
     def flush(self, store: GraphStore) -> None:
         """Make what the store was told durable. Raises StoreError, HomeNotWritable."""
-        if self._durable or not self._in_step:
+        if not self.unflushed:
             return
         store.flush()
         with IdentityLog(self._workspace.home.identity) as log:

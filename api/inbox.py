@@ -60,13 +60,15 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
     while not stop.wait(workspace.settings.inbox_seconds):
         try:
             idle = not drain(workspace, borrow, progress, following)
-            if idle or time.monotonic() - flushed >= _FLUSH_SECONDS:
+            if following.unflushed and (idle or time.monotonic() - flushed >= _FLUSH_SECONDS):
                 with borrow() as store:
                     following.flush(store)
                 flushed = time.monotonic()
         except TesseraError as error:
             # What could not be done is still in inbox and lake; the next round does it.
             log.warning("inbox not taken", error=type(error).__name__)
+    if not following.unflushed:
+        return
     try:
         with borrow() as store:
             following.flush(store)
