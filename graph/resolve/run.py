@@ -38,7 +38,7 @@ from graph.resolve.incremental.region import region
 from graph.resolve.log import IdentityLog
 from graph.resolve.persons import assign_persons, record
 from graph.resolve.record_pairs import Records
-from graph.resolve.records import RecordModel, fit, records_table
+from graph.resolve.records import RecordModel, fit_and_prepare, records_table
 from graph.resolve.settings import ResolveSettings
 from graph.resolve.steps import find_evidence, no_behaviour
 from graph.resolve.versions import prune, read_version, write_version
@@ -151,9 +151,11 @@ class _Run:
         """All records, ready for the model, which is fitted where there is none."""
         table = records_table(self.connection)
         if model is None:
-            model = fit(table, self.settings.records, self.progress)
+            model, prepared = fit_and_prepare(table, self.settings.records, self.progress)
+        else:
+            prepared = model.prepare(table)
         accounts = self.connection.sql("SELECT number, id FROM subjects WHERE kind = 'account' ORDER BY number").to_arrow_table()
-        return Records(model.prepare(table), table["account_id"].combine_chunks(), accounts), model
+        return Records(prepared, table["account_id"].combine_chunks(), accounts), model
 
     def _behaviour(self, devices: list[CrossDeviceModel | None], *, fit: bool) -> None:
         self._say("behaviour", 3)

@@ -35,10 +35,12 @@ def test_one_edit_is_an_optimal_string_alignment_of_one(a: str, b: str) -> None:
 @given(WORDS, WORDS)
 def test_jaro_winkler_is_that_of_jellyfish_and_never_above_its_bound(a: str, b: str) -> None:
     array, (x, y) = units(a, b)
-    ours = jaro_winkler(array, x, len(a), y, len(b))
+    ours = jaro_winkler(array, x, len(a), y, len(b), 0.0)
     jaro = jellyfish.jaro_similarity(a, b)
     prefix = next((i for i in range(4) if i >= min(len(a), len(b)) or a[i] != b[i]), 4)
     assert ours == pytest.approx(jaro + 0.1 * prefix * (1 - jaro) if a and b else 0.0, abs=1e-9)
+    for least in (0.5, 0.82, 0.92, ours):
+        assert jaro_winkler(array, x, len(a), y, len(b), least) == (ours if ours >= least else 0.0)
     if a and b:
         letters = [np.uint64(sum(1 << (ord(c) - 97) for c in set(text))) for text in (a, b)]
         assert jaro <= jaro_bound(letters[0], len(a), letters[1], len(b)) + 1e-9

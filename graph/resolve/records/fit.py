@@ -18,13 +18,13 @@ from graph.resolve.records.estimate import Estimator
 from graph.resolve.records.frequencies import count
 from graph.resolve.records.keys import KeyWriter, possible_keys
 from graph.resolve.records.model import RecordModel
-from graph.resolve.records.prepared import word_cap
+from graph.resolve.records.prepared import PreparedRecords, word_cap
 from graph.resolve.records.profile import ColumnSpec, profile
 from graph.resolve.records.sampling import FitData, FitRules
 from graph.resolve.records.settings import RecordSettings
 from graph.resolve.records.values import Encoded, Integers, encode, mixed, pack
 
-__all__ = ["KEY_COLUMN", "fit"]
+__all__ = ["KEY_COLUMN", "fit", "fit_and_prepare"]
 
 KEY_COLUMN = "account_id"
 _STEPS = 5
@@ -51,13 +51,26 @@ def fit(
     choice: ChoiceRules | None = None,
 ) -> RecordModel:
     """Fit the model. Raises SettingsError where the settings name columns that there are not."""
+    return fit_and_prepare(records, settings, progress, rules=rules, choice=choice)[0]
+
+
+def fit_and_prepare(
+    records: pa.Table,
+    settings: RecordSettings | None = None,
+    progress: Progress = ignore_progress,
+    *,
+    rules: FitRules | None = None,
+    choice: ChoiceRules | None = None,
+) -> tuple[RecordModel, PreparedRecords]:
+    """The same, with the records made ready for the model, as `RecordModel.prepare` makes them."""
     settings, rules, choice = settings or RecordSettings(), rules or FitRules(), choice or ChoiceRules()
     progress("records: columns", 0, _STEPS)
     names = _columns(records, settings)
     usual = _usual_kinds(records, names) if records.num_rows < rules.few_records else {}
     specs = profile(records, names, {**usual, **settings.kinds})
     progress("records: values", 1, _STEPS)
-    encoded = _in_order(encode(records, specs))
+    given = encode(records, specs)
+    encoded = _in_order(given)
     frequencies = count(encoded, specs)
     words, holders = frequencies.of_words(encoded)
     partner = _partners(encoded, specs)
@@ -66,7 +79,8 @@ def fit(
     generator = np.random.Generator(np.random.PCG64(settings.seed))
     estimator = Estimator(FitData(encoded, specs, packed, partner, made_of(records, specs), rules), generator)
     if not specs or records.num_rows < 2:
-        return RecordModel(specs, estimator.start(), frequencies, (), records.num_rows, 0.0)
+        model = RecordModel(specs, estimator.start(), frequencies, (), records.num_rows, 0.0)
+        return model, model.prepare_encoded(given)
     writer = KeyWriter(encoded, specs, holders, word_cap(frequencies))
     wide = wide_keys(possible_keys(specs, settings.keys), writer, specs, settings, choice)
     candidates, kept = estimator.candidates(wide.left, wide.right, wide.stands_for)
@@ -77,7 +91,8 @@ def fit(
     matching[kept] = estimator.posteriors(candidates, parameters)[:, 0] * candidates.stands_for
     keys = choose_keys(wide, matching, writer, settings, choice)
     progress("records: fitted", _STEPS, _STEPS)
-    return RecordModel(specs, parameters, frequencies, keys, records.num_rows, float(matching.sum()))
+    model = RecordModel(specs, parameters, frequencies, keys, records.num_rows, float(matching.sum()))
+    return model, model.prepare_encoded(given)
 
 
 def _usual_kinds(records: pa.Table, names: list[str]) -> dict[str, str]:

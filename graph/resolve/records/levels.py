@@ -15,14 +15,18 @@ import numpy.typing as npt
 from numba import njit
 
 from graph.resolve.records.kinds import kind_number
-from graph.resolve.records.strings import bits, jaro_bound, jaro_winkler, one_edit, part_of
+from graph.resolve.records.strings import LONGEST, bits, jaro_bound, jaro_winkler, one_edit, part_of
 
-__all__ = ["CROSSWISE", "UNKNOWN", "level_of", "pair_level", "pair_levels"]
+__all__ = [
+    "CROSSWISE", "EMAIL", "EQUAL_DOMAIN", "UNKNOWN", "highest_level", "level_of", "pair_level", "pair_levels", "top_level",
+]  # fmt: skip
 
 _CATEGORY = kind_number("category")
 _NAME = kind_number("name")
 _DATE = kind_number("date")
-_EMAIL = kind_number("email")
+EMAIL = kind_number("email")
+EQUAL_DOMAIN = 1
+"""Level of two e-mail addresses that have their domain alone in common."""
 _TEXT = kind_number("text")
 _NUMBER = kind_number("number")
 Units = npt.NDArray[np.uint16]
@@ -44,7 +48,7 @@ def _likeness(v: Any, u: Units, a: int, b: int, least: float) -> float:
     bound = jaro_bound(v[a].letters, min(la, 64), v[b].letters, min(lb, 64))
     if bound + 0.4 * (1.0 - bound) < least:
         return 0.0
-    return jaro_winkler(u, v[a].start, la, v[b].start, lb)
+    return jaro_winkler(u, v[a].start, la, v[b].start, lb, least)
 
 
 @njit(cache=True, nogil=True)
@@ -99,6 +103,18 @@ def _identifier(v: Any, u: Units, a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _alike_names(v: Any, a: int, b: int) -> bool:
+    """Whether what stands before the @ may be alike, by the sets of letters."""
+    la, lb = int(v[a].number), int(v[b].number)
+    if min(la, lb) < 4:
+        return False
+    if max(la, lb) > LONGEST or (abs(la - lb) <= 1 and bits(v[a].letters ^ v[b].letters) <= 2):
+        return True
+    bound = jaro_bound(v[a].letters, la, v[b].letters, lb)
+    return bound + 0.4 * (1.0 - bound) >= _JARO_NEAR
+
+
+@njit(cache=True, nogil=True)
 def _email(v: Any, u: Units, a: int, b: int) -> int:
     la, lb = int(v[a].number), int(v[b].number)
     sa, sb = v[a].start, v[b].start
@@ -110,7 +126,7 @@ def _email(v: Any, u: Units, a: int, b: int) -> int:
             i += 1
         if i == la:
             return 3
-    if min(la, lb) >= 4 and (one_edit(u, sa, la, sb, lb) or jaro_winkler(u, sa, la, sb, lb) >= _JARO_NEAR):
+    if _alike_names(v, a, b) and (one_edit(u, sa, la, sb, lb) or jaro_winkler(u, sa, la, sb, lb, _JARO_NEAR) > 0):
         return 2
     return 1 if v[a].extra != 0 and v[a].extra == v[b].extra else 0
 
@@ -139,7 +155,7 @@ def _text(v: Any, u: Units, w: Any, a: int, b: int) -> int:
             continue
         for j in range(v[b].first_word, v[b].first_word + v[b].words):
             bit = one << np.uint64(j - v[b].first_word)
-            if used_b & bit != 0 or w[j].length < 4:
+            if used_b & bit != 0 or w[j].length < 4 or bits(np.uint64(w[i].letters ^ w[j].letters)) > 2:
                 continue
             if one_edit(u, w[i].begin, w[i].length, w[j].begin, w[j].length):
                 used_b |= bit
@@ -169,16 +185,22 @@ def _number(v: Any, u: Units, a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def top_level(kind: int) -> int:
+    """Level of two equal values."""
+    if kind == _CATEGORY:
+        return 2
+    if kind in (_NAME, _DATE, _TEXT):
+        return 5
+    return 4 if kind == EMAIL else 3
+
+
+@njit(cache=True, nogil=True)
 def level_of(kind: int, v: Any, u: Units, w: Any, a: int, b: int) -> int:
     """Level of two values of one column; -1 stands for a missing value. Symmetric."""
     if a < 0 or b < 0:
         return -1
     if a == b:
-        if kind == _CATEGORY:
-            return 2
-        if kind in (_NAME, _DATE, _TEXT):
-            return 5
-        return 4 if kind == _EMAIL else 3
+        return top_level(kind)
     if v[a].hash > v[b].hash:
         a, b = b, a
     if kind == _CATEGORY:
@@ -187,7 +209,7 @@ def level_of(kind: int, v: Any, u: Units, w: Any, a: int, b: int) -> int:
         return _name(v, u, a, b)
     if kind == _DATE:
         return _date(v, u, a, b)
-    if kind == _EMAIL:
+    if kind == EMAIL:
         return _email(v, u, a, b)
     if kind == _TEXT:
         return _text(v, u, w, a, b)
@@ -234,6 +256,56 @@ def pair_level(
         return
     if _same(v, u, codes[a, c], codes[b, p]) + _same(v, u, codes[a, p], codes[b, c]) >= 3:
         levels[row, c] = levels[row, p] = 4
+
+
+@njit(cache=True, nogil=True)
+def _crosswise_possible(columns: npt.NDArray[np.int64], v: Any, codes: npt.NDArray[np.int32], a: int, b: int, c: int) -> bool:
+    """Of two names that stand in each other's columns one at least is equal."""
+    p = columns[c, 3]
+    if p < 0 or codes[a, p] < 0 or codes[b, p] < 0:
+        return False
+    return bool(v[codes[a, c]].hash == v[codes[b, p]].hash or v[codes[a, p]].hash == v[codes[b, c]].hash)
+
+
+@njit(cache=True, nogil=True)
+def _likely(v: Any, x: int, y: int) -> float:
+    """Upper bound of the Jaro-Winkler similarity."""
+    bound = jaro_bound(v[x].letters, min(v[x].length, LONGEST), v[y].letters, min(v[y].length, LONGEST))
+    return bound + 0.4 * (1.0 - bound)
+
+
+@njit(cache=True, nogil=True)
+def highest_level(columns: npt.NDArray[np.int64], v: Any, u: Units, codes: npt.NDArray[np.int32], a: int, b: int, c: int) -> int:
+    """The highest level that two different values of column `c` can have, told cheaply: from lengths and sets of letters, or from
+    whether one edit parts them, which mostly shows at once."""
+    x, y = codes[a, c], codes[b, c]
+    kind = columns[c, 0]
+    if kind == _CATEGORY:
+        return 1 if bits(v[x].letters ^ v[y].letters) <= 2 else 0
+    if kind == _NAME:
+        if _crosswise_possible(columns, v, codes, a, b, c):
+            return 4
+        if max(v[x].length, v[y].length) > LONGEST:
+            return 3
+        bound = _likely(v, x, y)
+        if bound >= _JARO_NEAR or bits(v[x].letters ^ v[y].letters) <= 2:
+            return 3
+        if bound >= _JARO_ALIKE or (v[x].extra != 0 and v[x].extra == v[y].extra):
+            return 2
+        shorter, longer = (x, y) if v[x].length < v[y].length else (y, x)
+        return 1 if v[shorter].letters & ~v[longer].letters == 0 else 0
+    if kind == _DATE:
+        return _date(v, u, x, y)
+    if kind == _NUMBER:
+        return _number(v, u, x, y)
+    if kind == EMAIL:
+        near = bits(v[x].letters ^ v[y].letters) <= 2
+        return 3 if near else 2 if _alike_names(v, x, y) else 1
+    if kind == _TEXT:
+        return 4
+    if abs(v[x].length - v[y].length) <= 1 and bits(v[x].letters ^ v[y].letters) <= 2:
+        return 2
+    return 1 if min(v[x].length, v[y].length) >= 5 and _likely(v, x, y) >= _JARO_IDENTIFIER else 0
 
 
 @njit(cache=True, nogil=True)

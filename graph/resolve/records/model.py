@@ -20,7 +20,7 @@ from graph.resolve.records.kinds import LEVELS
 from graph.resolve.records.parameters import Parameters
 from graph.resolve.records.prepared import PreparedRecords
 from graph.resolve.records.profile import ColumnSpec
-from graph.resolve.records.values import encode
+from graph.resolve.records.values import Encoded, encode
 
 __all__ = ["RecordModel"]
 
@@ -46,7 +46,11 @@ class RecordModel:
             raise InputError(f"records have none of the columns of the match model ({', '.join(lacking)}); refit it")
         for name in lacking:
             records = records.append_column(name, pa.nulls(records.num_rows, pa.string()))
-        return PreparedRecords(encode(records, self.specs), self.specs, self.parameters, self.frequencies, self.keys)
+        return self.prepare_encoded(encode(records, self.specs))
+
+    def prepare_encoded(self, encoded: Encoded) -> PreparedRecords:
+        """The same of records whose values are numbered already."""
+        return PreparedRecords(encoded, self.specs, self.parameters, self.frequencies, self.keys)
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder, made if needed."""

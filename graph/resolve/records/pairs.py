@@ -89,9 +89,9 @@ def _matches(
     u: npt.NDArray[np.uint16],
     w: Any,
     codes: npt.NDArray[np.int32],
-    differing: Reals,
-    equal: Reals,
-    strength: Reals,
+    base: Reals,
+    slope: Reals,
+    floor: Reals,
     turn: Integers,
     prior: float,
     odds: float,
@@ -108,7 +108,7 @@ def _matches(
                 if _shares_earlier(matrix, a, b, place):
                     continue
                 weight = weigh(
-                    columns, weights, v, u, w, codes, a, b, levels, bound, differing, equal, strength, turn, prior, odds, minimum
+                    columns, weights, v, u, w, codes, a, b, levels, bound, base, slope, floor, turn, prior, odds, minimum
                 )
                 if weight < minimum:
                     continue
@@ -126,7 +126,7 @@ def matching_pairs(
     matrix: npt.NDArray[np.uint64], encoded: Encoded, scoring: Scoring, minimum: float, threads: int
 ) -> tuple[Integers, Integers, Reals]:
     """Pairs that share a key and whose match weight (log2 odds) is at least `minimum`, with it, ordered by left and right."""
-    bounds = bounds_of(scoring, encoded)
+    bounds = bounds_of(scoring)
 
     def one(place: int) -> tuple[Integers, Reals]:
         order, start = blocks(np.ascontiguousarray(matrix[:, place]))

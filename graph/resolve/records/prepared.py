@@ -7,8 +7,8 @@ a run over all of them, if it is told how many hold each key.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from graph.resolve.records.pairs import block_pairs, matching_pairs
 from graph.resolve.records.parameters import Parameters, pieces_of, tables_of
 from graph.resolve.records.profile import ColumnSpec
 from graph.resolve.records.values import Encoded, Integers, pack
-from graph.resolve.records.weigh import Scoring
+from graph.resolve.records.weigh import Scoring, threads
 
 __all__ = ["RELATIVES", "WORD_SHARE", "BlockDegrees", "Matches", "PairScores", "PreparedRecords", "word_cap"]
 
@@ -31,12 +31,6 @@ WORD_SHARE = 0.005
 RELATIVES = "relatives"
 """Name of the comparison that holds against a match that two relatives would agree as well."""
 _CHUNK = 1 << 18
-_MOST_THREADS = 8
-
-
-def _threads() -> int:
-    """Keys that are worked on side by side; results do not depend on it."""
-    return min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def word_cap(frequencies: Frequencies) -> int:
@@ -131,14 +125,14 @@ class PreparedRecords:
     def candidates(self, degrees: BlockDegrees | None = None) -> tuple[Integers, Integers]:
         """Pairs of positions (left < right) that share a block, each once. `degrees`: holders of the keys among all records,
         where these are but some of them."""
-        return block_pairs(self._matrix(degrees), _threads())
+        return block_pairs(self._matrix(degrees), threads())
 
     def matches(self, minimum: float = 0.0, degrees: BlockDegrees | None = None) -> Matches:
         """The candidates whose weight is at least `minimum` (log2 odds), without holding the others in memory."""
         if not self._keys:
             nothing = np.zeros(0, np.int64)
             return Matches(nothing, nothing, np.zeros(0, np.float64))
-        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum, _threads()))
+        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum, threads()))
 
     def score(self, left: Integers, right: Integers) -> PairScores:
         """Scores of any pairs of positions, candidates or not."""
@@ -167,15 +161,23 @@ class PreparedRecords:
     def _matrix(self, degrees: BlockDegrees | None) -> npt.NDArray[np.uint64]:
         """Keys [records, keys], 0 where the block is too large."""
         matrix = np.zeros((len(self), len(self._keys)), np.uint64)
-        for place, spec in enumerate(self._keys):
+
+        def write(place: int) -> None:
+            spec = self._keys[place]
             keys = self._writer.keys(spec.parts)
-            if degrees is None:
-                order = np.argsort(keys, kind="stable")
-                ordered = keys[order]
-                edges = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
-                holders = np.empty(len(keys), np.int64)
-                holders[order] = np.repeat(np.diff(edges), np.diff(edges))
-            else:
-                holders = degrees.of(keys.view(np.int64))
+            holders = _holders(keys) if degrees is None else degrees.of(keys.view(np.int64))
             matrix[:, place] = np.where(holders > spec.cap, 0, keys)
+
+        with ThreadPoolExecutor(threads()) as pool:
+            list(pool.map(write, range(len(self._keys))))
         return matrix
+
+
+def _holders(keys: npt.NDArray[np.uint64]) -> Integers:
+    """How many of the records hold each record's key."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    edges = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
+    holders = np.empty(len(keys), np.int64)
+    holders[order] = np.repeat(np.diff(edges), np.diff(edges))
+    return holders

@@ -71,11 +71,19 @@ def jaro_bound(letters_a: np.uint64, length_a: int, letters_b: np.uint64, length
 
 
 @njit(cache=True, nogil=True)
-def jaro_winkler(units: Units, a: int, length_a: int, b: int, length_b: int) -> float:
-    """Jaro-Winkler similarity with a prefix scale of 0.1 over at most four letters, whatever the Jaro similarity."""
+def jaro_winkler(units: Units, a: int, length_a: int, b: int, length_b: int, least: float) -> float:
+    """Jaro-Winkler similarity with a prefix scale of 0.1 over at most four letters, whatever the Jaro similarity; 0 where it is
+    under `least`, which mostly shows after a few letters."""
     length_a, length_b = min(length_a, LONGEST), min(length_b, LONGEST)
     if length_a == 0 or length_b == 0:
         return 0.0
+    prefix = 0
+    while prefix < min(_PREFIX_LONGEST, length_a, length_b) and units[a + prefix] == units[b + prefix]:
+        prefix += 1
+    bonus = prefix * _PREFIX_SCALE
+    # Even with none exchanged, so many letters must match: jaro <= (m / length_a + m / length_b + 1) / 3.
+    needed = (3.0 * (least - bonus) / (1.0 - bonus) - 1.0) * length_a * length_b / (length_a + length_b)
+    spare = length_a - int(np.ceil(needed - 1e-9))
     window = max(max(length_a, length_b) // 2 - 1, 0)
     taken_a, taken_b = np.uint64(0), np.uint64(0)
     one = np.uint64(1)
@@ -89,6 +97,8 @@ def jaro_winkler(units: Units, a: int, length_a: int, b: int, length_b: int) -> 
                 taken_a |= one << np.uint64(i)
                 matched += 1
                 break
+        if i + 1 - matched > spare:
+            return 0.0
     if matched == 0:
         return 0.0
     exchanged, j = 0, 0
@@ -100,10 +110,8 @@ def jaro_winkler(units: Units, a: int, length_a: int, b: int, length_b: int) -> 
                 exchanged += 1
             j += 1
     jaro = (matched / length_a + matched / length_b + (matched - exchanged // 2) / matched) / 3.0
-    prefix = 0
-    while prefix < min(_PREFIX_LONGEST, length_a, length_b) and units[a + prefix] == units[b + prefix]:
-        prefix += 1
-    return jaro + prefix * _PREFIX_SCALE * (1.0 - jaro)
+    similarity = jaro + bonus * (1.0 - jaro)
+    return similarity if similarity >= least else 0.0
 
 
 @njit(cache=True, nogil=True)

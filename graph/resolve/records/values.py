@@ -42,6 +42,7 @@ class Values(NamedTuple):
     length: npt.NDArray[np.int32]
     hash: Hashes
     letters: Hashes
+    """Set of letters, as bits; of an e-mail address, those before the @."""
     extra: Hashes
     """name: hash of its sound, 0 for none; e-mail: hash of its domain."""
     number: npt.NDArray[np.float64]
@@ -77,7 +78,7 @@ _VALUE = np.dtype(
         ("unused", np.int32),
     ]
 )
-_WORD = np.dtype([("hash", np.uint64), ("begin", np.int32), ("length", np.int32), ("weight", np.float32), ("unused", np.int32)])
+_WORD = np.dtype([("hash", np.uint64), ("begin", np.int32), ("length", np.int32), ("weight", np.float32), ("letters", np.uint32)])
 
 
 class Packed(NamedTuple):
@@ -99,6 +100,8 @@ def pack(
     values["first_word"], values["words"] = v.word_start[:-1], np.diff(v.word_start)
     values["frequency"], values["part_frequency"] = frequency, part
     words["hash"], words["begin"], words["length"], words["weight"] = v.word_hash, v.word_begin, v.word_length, word_weight
+    letters = _letters(v.units, v.word_begin.astype(np.int64), v.word_length)
+    words["letters"] = (letters & np.uint64(0xFFFFFFFF)) | (letters >> np.uint64(32))
     return Packed(values, v.units, words)
 
 
@@ -206,7 +209,7 @@ def _values(specs: Sequence[ColumnSpec], texts: Sequence[pa.Array]) -> Values:
     units, length = _units(everything)
     start = np.cumsum(length, dtype=np.int64) - length
     extra, number = np.zeros(len(start), np.uint64), np.zeros(len(start), np.float64)
-    worded = np.zeros(len(start), np.int32)
+    worded, lettered = np.zeros(len(start), np.int32), length.copy()
     place = 0
     for spec, text in zip(specs, texts, strict=True):
         part = slice(place, place + len(text))
@@ -218,7 +221,7 @@ def _values(specs: Sequence[ColumnSpec], texts: Sequence[pa.Array]) -> Values:
             number[part] = whole.cast(pa.float64()).to_numpy(zero_copy_only=False)
         elif spec.kind == "email":
             at = pc.find_substring(text, "@").to_numpy(zero_copy_only=False)
-            number[part] = np.where(at < 0, length[part], at)
+            number[part] = lettered[part] = np.where(at < 0, length[part], at)
             domain = pc.if_else(pc.match_substring(text, "@"), pc.replace_substring_regex(text, r"^.*@", ""), "")
             hashed = hash_texts(domain.to_pylist())
             extra[part] = np.where(pc.equal(domain, "").to_numpy(zero_copy_only=False), 0, hashed)
@@ -233,7 +236,7 @@ def _values(specs: Sequence[ColumnSpec], texts: Sequence[pa.Array]) -> Values:
         start,
         length,
         _hash_slices(units, start, length),
-        _letters(units, start, length),
+        _letters(units, start, lettered),
         extra,
         number,
         word_start,

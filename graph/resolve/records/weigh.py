@@ -7,6 +7,8 @@ comparisons.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +16,16 @@ import numpy.typing as npt
 from numba import njit
 
 from graph.resolve.records.kinds import KINDS
-from graph.resolve.records.levels import pair_level
+from graph.resolve.records.levels import CROSSWISE, EMAIL, EQUAL_DOMAIN, highest_level, pair_level, top_level
 from graph.resolve.records.parameters import LEAST, REFERENCE, STRENGTH, Tables, pair_piece, relative_excess, relatives_piece
 from graph.resolve.records.values import Encoded, Integers, Packed
 
-__all__ = ["Bounds", "Scoring", "bounds_of", "hopeful", "weigh"]
+__all__ = ["Bounds", "Scoring", "bounds_of", "hopeful", "threads", "weigh"]
 
 Reals = npt.NDArray[np.float64]
 _ROUNDING = 1e-3
+_CHUNK = 1 << 18
+_MOST_THREADS = 8
 
 
 class Scoring(NamedTuple):
@@ -35,33 +39,62 @@ class Scoring(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """The most that each column can contribute where its values differ, and where they are equal before `strength` times the log2
-    frequency is taken off; and the `turn` in which columns are compared."""
+    """The most that each column can contribute at each level [columns, levels]: `base` less `slope` times the log2 frequency of
+    the more frequent value, but `floor` at least; and the `turn` in which columns are compared."""
 
-    differing: Reals
-    equal: Reals
-    strength: Reals
+    base: Reals
+    slope: Reals
+    floor: Reals
     turn: Integers
 
 
-def bounds_of(scoring: Scoring, encoded: Encoded) -> Bounds:
+def bounds_of(scoring: Scoring) -> Bounds:
     """Bounds of the columns. Those that tell most where they differ are compared first."""
     columns, weights = scoring.tables
-    values = scoring.packed.values
-    number = len(columns)
-    differing, equal, strength, spread = (np.zeros(number) for _ in range(4))
-    for c in range(number):
-        own = values[int(encoded.first[c]) : int(encoded.first[c + 1])]
-        rarest = float(min(own["frequency"].min(initial=0), own["part_frequency"].min(initial=0)))
-        top = len(KINDS[columns[c, 0]].levels) - 1
-        for level in range(top):
-            gain = weights[c, level, STRENGTH] * (weights[c, level, REFERENCE] - rarest)
-            differing[c] = max(differing[c], float(weights[c, level, :LEAST].max()) + max(float(gain), 0.0))
-        strength[c] = weights[c, top, STRENGTH]
-        equal[c] = weights[c, top, :LEAST].max() + strength[c] * weights[c, top, REFERENCE]
-        spread[c] = differing[c] - weights[c, 0, 0]
-    turn = np.lexsort((-spread, columns[:, 3] < 0))
-    return Bounds(differing + _ROUNDING, equal + _ROUNDING, strength, turn.astype(np.int64))
+    slope = weights[:, :, STRENGTH].astype(np.float64)
+    most = weights[:, :, :LEAST].max(axis=2).astype(np.float64)
+    floor = np.where(slope > 0, weights[:, :, LEAST:STRENGTH].max(axis=2), -np.inf)
+    base = most + slope * weights[:, :, REFERENCE]
+    paired = columns[:, 3] >= 0
+    # Of two columns that are crosswise the second adds nothing, and takes nothing off.
+    base[paired, CROSSWISE] = np.maximum(base[paired, CROSSWISE], 0.0)
+    spread = np.zeros(len(columns))
+    for c, kind in enumerate(columns[:, 0]):
+        top = len(KINDS[kind].levels) - 1
+        spread[c] = most[c, :top].max() - weights[c, 0, 0]
+    turn = np.lexsort((-spread, ~paired))
+    return Bounds(base + _ROUNDING, slope, floor + _ROUNDING, turn.astype(np.int64))
+
+
+@njit(cache=True, nogil=True)
+def _bound(
+    columns: Integers,
+    v: Any,
+    u: npt.NDArray[np.uint16],
+    codes: npt.NDArray[np.int32],
+    a: int,
+    b: int,
+    c: int,
+    base: Reals,
+    slope: Reals,
+    floor: Reals,
+) -> float:
+    """The most that column `c` can contribute to a pair; 0 where a value is missing."""
+    x, y = codes[a, c], codes[b, c]
+    if x < 0 or y < 0:
+        return 0.0
+    usual = max(v[x].frequency, v[y].frequency)
+    if x == y:
+        top = top_level(columns[c, 0])
+        return float(max(base[c, top] - slope[c, top] * usual, floor[c, top], 0.0))
+    most = -np.inf
+    for level in range(highest_level(columns, v, u, codes, a, b, c) + 1):
+        of_part = columns[c, 0] == EMAIL and level == EQUAL_DOMAIN
+        if of_part and v[x].extra != v[y].extra:
+            continue
+        known = max(v[x].part_frequency, v[y].part_frequency) if of_part else usual
+        most = max(most, base[c, level] - slope[c, level] * known, floor[c, level])
+    return most
 
 
 @njit(cache=True, nogil=True)
@@ -76,9 +109,9 @@ def weigh(
     b: int,
     levels: npt.NDArray[np.int8],
     bound: Reals,
-    differing: Reals,
-    equal: Reals,
-    strength: Reals,
+    base: Reals,
+    slope: Reals,
+    floor: Reals,
     turn: Integers,
     prior: float,
     odds: float,
@@ -87,13 +120,7 @@ def weigh(
     """Weight of a pair, or minus infinity where it is under `minimum`; of `levels` and `bound` the first row is used up."""
     total = prior
     for c in range(len(columns)):
-        x, y = codes[a, c], codes[b, c]
-        if x < 0 or y < 0:
-            bound[c] = 0.0
-        elif x == y:
-            bound[c] = max(equal[c] - strength[c] * v[x].frequency, 0.0)
-        else:
-            bound[c] = differing[c]
+        bound[c] = _bound(columns, v, u, codes, a, b, c, base, slope, floor)
         total += bound[c]
     if total < minimum:
         return -np.inf
@@ -130,9 +157,9 @@ def _hopeful(
     u: npt.NDArray[np.uint16],
     w: Any,
     codes: npt.NDArray[np.int32],
-    differing: Reals,
-    equal: Reals,
-    strength: Reals,
+    base: Reals,
+    slope: Reals,
+    floor: Reals,
     turn: Integers,
     prior: float,
     odds: float,
@@ -152,9 +179,9 @@ def _hopeful(
             right[i],
             levels,
             bound,
-            differing,
-            equal,
-            strength,
+            base,
+            slope,
+            floor,
             turn,
             prior,
             odds,
@@ -166,16 +193,28 @@ def _hopeful(
 
 def hopeful(left: Integers, right: Integers, encoded: Encoded, scoring: Scoring, minimum: float) -> npt.NDArray[np.bool_]:
     """Which pairs weigh at least `minimum`."""
-    run: Any = _hopeful
-    out: npt.NDArray[np.bool_] = run(
-        left,
-        right,
-        *scoring.tables,
-        *scoring.packed,
-        encoded.codes,
-        *bounds_of(scoring, encoded),
-        scoring.prior,
-        scoring.odds,
-        minimum,
-    )
-    return out
+    bounds = bounds_of(scoring)
+
+    def some(begin: int) -> npt.NDArray[np.bool_]:
+        run: Any = _hopeful
+        part = slice(begin, begin + _CHUNK)
+        out: npt.NDArray[np.bool_] = run(
+            left[part],
+            right[part],
+            *scoring.tables,
+            *scoring.packed,
+            encoded.codes,
+            *bounds,
+            scoring.prior,
+            scoring.odds,
+            minimum,
+        )
+        return out
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return np.concatenate([np.zeros(0, np.bool_), *pool.map(some, range(0, len(left), _CHUNK))])
+
+
+def threads() -> int:
+    """Threads that work side by side; results do not depend on it."""
+    return min(os.cpu_count() or 1, _MOST_THREADS)
