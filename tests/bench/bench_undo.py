@@ -1,8 +1,9 @@
 """Random merge -> undo round trips over a made-up population: after each the graph is what it was, to the last property.
 
 `python -m tests.bench.bench_undo --trips 1000`: each trip asserts that members of two random people are one, resolves, undoes the
-merge, resolves, and hashes every node, relationship and property of the graph (`graph.project.snapshot`) and every row of the
-identity log's members, persons and aliases; the log itself, which only grows, aside. It ends at the first difference.
+merge, resolves, and hashes every node, relationship and property of the graph (`graph.project.snapshot`) and everybody's person;
+the log itself, which only grows, aside. Earlier aliases must lead where they led; a person that the merge made of somebody whom
+it pushed out leaves an alias of its own, which is counted. It ends at the first difference.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ def table_hash(tables: dict[str, pa.Table]) -> str:
     return digest.hexdigest()
 
 
-def state(connection: duckdb.DuckDBPyConnection, home: Home, found: Resolution) -> tuple[str, str]:
-    """Hashes of the graph, and of the identity log's tables without the log."""
+def state(connection: duckdb.DuckDBPyConnection, home: Home, found: Resolution) -> tuple[str, str, dict[str, str]]:
+    """Hashes of the graph and of the log's members; the person to which each retired id leads."""
     projected = snapshot(connection, found, home_id=home.home_id, key=home.secret())
     parts = {str(label): table for label, table in projected.nodes.items()}
     parts |= {repr(edge): table for edge, table in projected.relationships.items()}
     with IdentityLog(home.identity, create=False) as log:
-        rows = [log.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in ("members", "persons", "aliases")]
-    return table_hash(parts), hashlib.sha256(repr(rows).encode()).hexdigest()
+        members = log.rows("SELECT kind, id, person_id FROM members ORDER BY 1, 2")
+        leads = log.aliases()
+    return table_hash(parts), hashlib.sha256(repr(members).encode()).hexdigest(), leads
 
 
 def trips(folder: Path, people: int, number: int, seed: int) -> None:
@@ -93,12 +95,17 @@ def trips(folder: Path, people: int, number: int, seed: int) -> None:
                 moved += not merges
                 undo(log, merges[0].seq if merges else said.seq, at=at, by=BY)
             after = state(connection, home, resolve(connection, home, key=home.secret()))
-            if after != before:
-                what = "graph" if after[0] != before[0] else "identity log"
-                sys.exit(f"trip {trip}, seed {seed}: the {what} differs after {one} and {other} were parted")
+            same = after[:2] == before[:2], before[2].items() <= after[2].items()
+            if not all(same):
+                what = "aliases differ" if same[0] else "graph differs"
+                sys.exit(f"trip {trip}, seed {seed}: the {what} after {one} and {other} were parted")
+            before = after
             if trip % 100 == 0:
                 print(f"{trip:,} trips, {time.perf_counter() - started:.0f} s", flush=True)
-    print(f"{number:,} of {number:,} round trips lead back to graph {before[0][:16]} ({moved:,} moved one member only)")
+    print(
+        f"{number:,} of {number:,} round trips lead back to graph {before[0][:16]} ({moved:,} moved one member only; "
+        f"{len(before[2]):,} aliases are left)"
+    )
 
 
 def main() -> None:
