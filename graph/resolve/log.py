@@ -127,7 +127,8 @@ class IdentityLog(IdentityDatabase):
             (kind, id_, person)
             for kind, id_, person, _ in self.rows(
                 "SELECT m.kind, m.id, l.other_id, max(l.seq) FROM log l JOIN members m ON m.kind = l.kind AND m.id = l.id "
-                "AND m.person_id = l.person_id WHERE l.action = 'move' AND l.person_id = ? AND l.run >= m.since_run GROUP BY 1, 2",
+                "AND m.person_id = l.person_id "
+                "WHERE l.action = 'move' AND l.person_id = ? AND l.run >= m.since_run GROUP BY m.kind, m.id",
                 person_id,
             )
         ]
