@@ -60,6 +60,10 @@ class History(Protocol):
         """Kind, id and origin of a person's members whose origin is another person."""
         ...
 
+    def moved_from(self, person_id: str) -> list[tuple[str, str, str]]:
+        """Kind and id of a person's members that came from another person, with that person."""
+        ...
+
 
 @dataclass(frozen=True)
 class Changes:

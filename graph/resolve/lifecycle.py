@@ -11,8 +11,9 @@ A person whose members are all in one cluster of its own keeps its id; the rest 
 
 1. Living persons. A cluster keeps the id of the person with most members in it. Where a person falls apart, only those count
    whose origin it is: its id goes with them, however few they are, so that an un-merge gives back what was there before the
-   merge. Ties go to the older person (earlier run that made it, then smaller id), then to the part with more members, then to
-   the smaller anchor.
+   merge. Nor do those count that go back to the person that they had moved from, or together with others that had moved
+   from it: what came apart and is put together again takes nobody's id. Ties go to the older person (earlier run that made it,
+   then smaller id), then to the part with more members, then to the smaller anchor.
 2. Retired persons. Where a person falls apart, an id under it is revived for the retired person's home, unless that part has its
    id already. As for a living person, its home is where most of its own members are, however few, and among equals where most
    of all its members are. Of several ids the one with most members there is taken, then the one under fewer others (in a chain
@@ -29,7 +30,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,8 @@ def plan(
     pieces = Counter(code for code, _, _ in overlaps)
     divided = {c: history.retired_into(earlier_ids[c]) for c in codes if pieces[c] > 1}
     origin = _origins(earlier, codes, earlier_ids, subject, history)
-    homes, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids)
+    back = _going_back(anchor, earlier, divided, earlier_ids, subject, history) if divided else frozenset()
+    homes, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids, back)
 
     _keep_own(kept, shares, age)
     revived = _revive([person for persons in divided.values() for person in persons], homes, kept)
@@ -147,6 +149,33 @@ def _origins(
     return origin
 
 
+def _going_back(
+    anchor: Integers,
+    earlier: Integers,
+    divided: Collection[int],
+    earlier_ids: Sequence[str],
+    subject: Callable[[int], tuple[str, str]],
+    history: History,
+) -> frozenset[int]:
+    """Nodes of persons that fall apart whose new cluster has others of the person that they had moved from: members that it
+    has still, or that had moved from it too, but to somebody else."""
+    moved_from = {(kind, id_): person for c in divided for kind, id_, person in history.moved_from(earlier_ids[c])}
+    if not moved_from:
+        return frozenset()
+    nodes = np.flatnonzero(np.isin(earlier, np.fromiter(divided, np.int64)))
+    before = {node: moved_from[subject(node)] for node in nodes.tolist() if subject(node) in moved_from}
+    there: dict[int, set[tuple[str, int]]] = {}  # persons that a cluster's members are or were of, with that of now
+    for node in np.flatnonzero(np.isin(anchor, anchor[list(before)]) & (earlier >= 0)).tolist():
+        code = int(earlier[node])
+        persons = {earlier_ids[code], before.get(node, earlier_ids[code])}
+        there.setdefault(int(anchor[node]), set()).update((person, code) for person in persons)
+    return frozenset(
+        node
+        for node, person in before.items()
+        if any(name == person and code != earlier[node] for name, code in there[int(anchor[node])])
+    )
+
+
 def _count(
     anchor: Integers,
     earlier: Integers,
@@ -154,6 +183,7 @@ def _count(
     divided: dict[int, list[Retired]],
     origin: dict[int, str],
     earlier_ids: Sequence[str],
+    back: frozenset[int],
 ) -> tuple[dict[str, dict[int, int]], list[_Share]]:
     """For each retired person under one that falls apart the clusters that may be its home, with the number of its members there;
     and the shares of the living ones."""
@@ -163,7 +193,7 @@ def _count(
     own: dict[int, Counter[int]] = {code: Counter() for code in divided}
     for node, name in origin.items():
         code, root = int(earlier[node]), int(anchor[node])
-        if code in divided and name == earlier_ids[code]:
+        if code in divided and name == earlier_ids[code] and node not in back:
             own[code][root] += 1
         if name in into:
             own_places[name][root] += 1

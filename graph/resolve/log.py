@@ -121,6 +121,18 @@ class IdentityLog(IdentityDatabase):
             )
         ]
 
+    def moved_from(self, person_id: str) -> list[tuple[str, str, str]]:
+        """Kind and id of a living person's members that came from another person, with that person."""
+        return [
+            (kind, id_, person)
+            for kind, id_, person, _ in self.rows(
+                "SELECT m.kind, m.id, l.other_id, max(l.seq) FROM log l JOIN members m ON m.kind = l.kind AND m.id = l.id "
+                "AND m.person_id = l.person_id "
+                "WHERE l.action = 'move' AND l.person_id = ? AND l.run >= m.since_run GROUP BY m.kind, m.id",
+                person_id,
+            )
+        ]
+
     def entries(self, actions: Iterable[str] = (), *, person_id: str | None = None, limit: int = 100) -> list[LogEntry]:
         """The newest log entries first; of these actions, or of all; of one person, or of all."""
         wanted = tuple(actions)

@@ -74,6 +74,7 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS members_person ON members (person_id)",
     "CREATE INDEX IF NOT EXISTS aliases_current ON aliases (current_id)",
     "CREATE INDEX IF NOT EXISTS aliases_into ON aliases (into_id)",
+    "CREATE INDEX IF NOT EXISTS log_moves ON log (person_id) WHERE action = 'move'",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from identity_world import Subject, World, account, check_forest
 
@@ -22,9 +22,13 @@ class Known:
     """A history of persons as old as they are told to be, and of retired ones under them."""
 
     def __init__(
-        self, ages: dict[str, int], retired: Sequence[Retired] = (), origins: dict[str, list[tuple[str, str, str]]] | None = None
+        self,
+        ages: dict[str, int],
+        retired: Sequence[Retired] = (),
+        origins: dict[str, list[tuple[str, str, str]]] | None = None,
+        moved_from: dict[str, list[tuple[str, str, str]]] | None = None,
     ) -> None:
-        self._ages, self._retired, self._origins = ages, retired, origins or {}
+        self._ages, self._retired, self._origins, self._moved_from = ages, retired, origins or {}, moved_from or {}
 
     def created_runs(self, person_ids: Sequence[str]) -> list[int]:
         return [self._ages.get(p, 1) for p in person_ids]
@@ -34,6 +38,9 @@ class Known:
 
     def origins(self, person_id: str) -> list[tuple[str, str, str]]:
         return self._origins.get(person_id, [])
+
+    def moved_from(self, person_id: str) -> list[tuple[str, str, str]]:
+        return self._moved_from.get(person_id, [])
 
 
 def run(
@@ -142,6 +149,23 @@ def test_a_retired_id_goes_under_the_person_that_has_most_of_its_members() -> No
     assert changes.person_of_cluster == {0: "p1", 1: "p2"}
     assert changes.redirected == [Redirect("p3", "p2")]
     assert changes.origins == [(1, None), (2, None)]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_who_goes_back_to_a_person_that_had_fallen_apart_takes_nobodys_id(knows: bool) -> None:
+    """p3's two members had gone to p1 and to p2; they come together again, and p1 has one member of its own."""
+    moved = {"p1": [("device", "n0", "p3")], "p2": [("device", "n1", "p3")]} if knows else {}
+    retired = [Retired("p3", "p1", 1, 5)]
+    changes = run([0, 0, 2, 3, 3], ["p1", "p2", "p1", "p2", "p2"], history=Known({}, retired, moved_from=moved))
+    assert changes.person_of_cluster == ({0: fresh(0), 2: "p1", 3: "p2"} if knows else {0: "p1", 2: fresh(2), 3: "p2"})
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_who_goes_back_to_a_living_person_leaves_the_id_with_who_stayed(knows: bool) -> None:
+    """Two members of p2 had moved to p1; p1's only other member is alone again."""
+    moved = {"p1": [("device", "n0", "p2"), ("device", "n1", "p2")]} if knows else {}
+    changes = run([0, 0, 0, 3], ["p1", "p1", "p2", "p1"], history=Known({}, moved_from=moved))
+    assert changes.person_of_cluster == ({0: "p2", 3: "p1"} if knows else {0: "p1", 3: fresh(3)})
 
 
 @settings(max_examples=300, deadline=None)
@@ -297,6 +321,27 @@ def test_any_history_of_clusters_keeps_the_forest_whole_and_every_id_leading_som
             assert (current is None) == (not of & {account(f"a{n}") for n in there})
             assert current is None or of & world.persons()[current]
     assert {p for (p,) in world.log.rows("SELECT person_id FROM persons")} == ever
+    world.close()
+
+
+PARTITION = st.lists(st.integers(0, 3), min_size=6, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PARTITION, PARTITION)
+@example([0, 1, 0, 2, 3, 3], [0, 1, 1, 0, 3, 3])  # one person falls apart into two others, and is put together again
+def test_whatever_is_taken_back_gives_everybody_the_person_of_before(
+    tmp_path_factory: pytest.TempPathFactory, partition: list[int], other: list[int]
+) -> None:
+    def clusters(groups: list[int]) -> list[list[Subject]]:
+        return [[account(f"a{n}") for n, g in enumerate(groups) if g == group] for group in sorted(set(groups))]
+
+    world = World(tmp_path_factory.mktemp("world"))
+    world.run(clusters(partition))
+    before = world.persons()
+    world.run(clusters(other))
+    world.run(clusters(partition))
+    assert world.persons() == before
     world.close()
 
 
