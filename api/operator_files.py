@@ -94,15 +94,19 @@ def seed_people(resolution: Resolution, seeds: pa.Table, path: Path) -> pa.Array
     return pc.unique(members["person_id"].take(rows))
 
 
-def recommendations(workspace: Workspace, k: int, *, seed: int, progress: Progress) -> File:
-    """person_id, content_id, score, rank of up to `k` contents that the person has not seen. Raises InputError."""
-    from gnn.recommend import recommend
+def recommendations(
+    workspace: Workspace, k: int, *, model: str = "auto", seed: int, progress: Progress
+) -> tuple[File, tuple[str, ...]]:
+    """person_id, content_id, score, rank of up to `k` contents that the person has not seen, and notes on how they were chosen.
+    Raises NothingResolved, SettingsError for an unknown model, MissingExtra for the learned one without torch."""
+    from gnn.recommend import RecommendOptions, recommend
 
+    options = RecommendOptions(model=model, seed=seed)
     resolution = resolve.load(workspace.home)
     eligible = pipeline.eligible(workspace, resolution, Use.RECOMMENDATION)
     with workspace.connection() as connection:
-        table = recommend(connection, resolution, eligible, k, key=workspace.key, seed=seed, progress=progress)
-    return _released(workspace, resolution, table, "recommendations", Use.RECOMMENDATION)
+        found = recommend(connection, resolution, eligible, k, key=workspace.key, options=options, progress=progress)
+    return _released(workspace, resolution, found.table, "recommendations", Use.RECOMMENDATION), found.notes
 
 
 def _released(workspace: Workspace, resolution: Resolution, table: pa.Table, what: str, use: Use | None) -> File:

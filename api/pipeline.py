@@ -314,6 +314,7 @@ def identities(resolution: Resolution) -> Report:
 
 def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: str | None, progress: Progress) -> Learned:
     from gnn.interests import TrainingOptions, learn
+    from gnn.recommend.beside import Wanted
 
     options = TrainingOptions(seed=seed, text=workspace.settings.text_model, taxonomy=workspace.settings.taxonomy)
     if optimiser is not None:
@@ -327,6 +328,7 @@ def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: s
             models=workspace.home.models,
             cache=workspace.home.cache,
             options=options,
+            recommend_to=Wanted(eligible(workspace, resolution, Use.RECOMMENDATION), workspace.lake.last_batch()),
             progress=progress,
         )
 
@@ -334,6 +336,7 @@ def _learn(workspace: Workspace, resolution: Resolution, seed: int, optimiser: s
 def _learned(learned: Learned) -> Report:
     """What was learned, and a row for the model and each baseline over people that were held out."""
     rows = [{"scores": name, **scores} for name, scores in learned.metrics.get("report", {}).items()]
+    offers = [{"recommendations": name, **found} for name, found in learned.metrics.get("recommendations", {}).items()]
     facts: Report = {
         "model": learned.version.name,
         "people": learned.persons,
@@ -343,4 +346,8 @@ def _learned(learned: Learned) -> Report:
         **{f"held out contents, {name}": value for name, value in learned.metrics.get("contents", {}).items()},
         **{f"note {number}": note for number, note in enumerate(learned.notes, 1)},
     }
-    return {"interests": facts, "held out people": sorted(rows, key=lambda row: (row["scores"] != "model", row["scores"]))}
+    return {
+        "interests": facts,
+        "held out people": sorted(rows, key=lambda row: (row["scores"] != "model", row["scores"])),
+        "hidden engagements": offers,
+    }

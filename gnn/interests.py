@@ -10,6 +10,7 @@ no persons                contents only
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,24 @@ import pyarrow as pa
 
 from gnn import registry
 from gnn.features.population import Population, population
+from gnn.monitor import reference_of
+from gnn.recommend.beside import Wanted, recommender_beside
 from gnn.registry import Version
+from gnn.registry.data import data_snapshot
 from gnn.tags import tables
 from gnn.tags.categories import classify_contents
 from gnn.tags.propagated import about_by_audience, from_contents
 from gnn.taxonomy import Taxonomy, load, of_strings
 from gnn.taxonomy.load import AUDIENCE
 from gnn.text import Encoder, is_readable, open_encoder
+from gnn.text.classify import ClassifierOptions, FineTuneOptions, NetworkOptions
 from gnn.text.readable import wide_script_share
 from gnn.training.options import TrainingOptions
 from graph.errors import MissingExtra
 from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
 
-__all__ = ["Learned", "TrainingOptions", "learn"]
+__all__ = ["Learned", "TrainingOptions", "content_vectors", "learn"]
 
 Floats = npt.NDArray[np.float32]
 _READABLE = 0.3
@@ -71,9 +76,11 @@ def learn(
     models: Path,
     cache: Path,
     options: TrainingOptions | None = None,
+    recommend_to: Wanted | None = None,
     progress: Progress = ignore_progress,
 ) -> Learned:
     """Train on the eligible persons, save the version under `models` and make it current. `key` is the home's hashing key.
+    `recommend_to`: for whom a recommender is fitted and saved with the version; None for nobody.
 
     Raises MissingExtra (torch, PyG or scikit-learn not installed), SettingsError (an option that cannot be used), InputError
     (a taxonomy file), HomeNotWritable.
@@ -88,7 +95,7 @@ def learn(
     notes = (
         [f"{len(data.skipped)} tags have fewer than 3 examples and are skipped: {_some(data.skipped)}"] if data.skipped else []
     )
-    encoder, text = _texts(data, options, cache, notes, progress)
+    encoder, text = content_vectors(data, options, cache, notes, progress) if _vectors_serve(data, options) else (None, None)
 
     from gnn.training.persons import learn_persons
 
@@ -97,15 +104,16 @@ def learn(
     if data.tags:
         about = _Scores(data.tags, about_by_audience(data))
         taxonomy = _annotated(data.tags, options, notes)
-    classified = classify_contents(data, text, spaceless=wide_script_share([t for t in data.texts if t]) > 0.5, seed=options.seed)
+    classified = classify_contents(data, text, seed=options.seed, options=_classifiers(options), progress=progress)
+    notes += classified.notes
     own: _Scores | None = None
     if data.categories:
         scores = classified.scores if classified.scores is not None else data.content_category.toarray()
         own = _Scores(data.categories, np.asarray(scores, np.float32))
         if classified.metrics:
-            metrics["contents"] = classified.metrics
+            metrics |= {"contents": classified.metrics, "content_details": classified.details}
         else:
-            notes.append("contents keep their own categories; too little readable text to classify the others")
+            notes.append("contents keep their own categories; the others get none")
     label_free = not data.tags
     unlabelled = "no tag with enough labels" if data.labelled.any() else "no labels"
     if label_free and own is not None:
@@ -121,6 +129,13 @@ def learn(
         probabilities = from_contents(data, scores)
     tag_rows = tables.tag_rows(taxonomy, about.names, own.names if own is not None else [])
     about_rows = tables.about_rows(data.content_ids, [s for s in (about, own) if s is not None and s.values is not None])
+    extras: Mapping[str, Callable[[Path], None]] = {}
+    if recommend_to is not None:
+        beside = recommender_beside(
+            connection, resolution, recommend_to, data, key=key, text=text, seed=options.seed, progress=progress
+        )
+        extras, metrics["recommendations"] = beside.extras, beside.metrics
+        notes += beside.notes
     version = registry.save(
         models,
         person_ids=data.person_ids,
@@ -133,11 +148,34 @@ def learn(
         as_of=data.as_of,
         details={"options": _plain(asdict(options)), **persons.details},
         write_states=persons.write_states,
+        labels=(data.labels, data.labelled),
+        extras=extras,
+        data=data_snapshot(connection, data),
+        reference=reference_of(data, about_rows, about.names, seed=options.seed),
     )
     return Learned(version, data.persons, data.contents, probabilities.shape[1], int(data.labelled.sum()))
 
 
 _Scores = tables.ContentScores
+
+
+def _vectors_serve(data: Population, options: TrainingOptions) -> bool:
+    """Whether anything reads text vectors. Where nobody engages with contents that have categories, only a classifier would: the
+    English encoder is then slower than all of them together, and its vectors add little to a network that begins with its
+    table; those of other scripts cost little."""
+    if data.engagement.nnz or not data.categories or "vectors" in options.content_classifiers:
+        return True
+    return wide_script_share([t for t in data.texts if t]) > 0.1
+
+
+def _classifiers(options: TrainingOptions) -> ClassifierOptions:
+    return ClassifierOptions(
+        classifiers=options.content_classifiers,
+        network=NetworkOptions(optimiser=options.optimiser, device=options.device),
+        transformer=FineTuneOptions(
+            model=options.content_model, level=options.content_level, optimiser=options.optimiser, device=options.device
+        ),
+    )
 
 
 def _require() -> None:
@@ -149,7 +187,7 @@ def _require() -> None:
             raise MissingExtra("Learning interests", "gnn")
 
 
-def _texts(
+def content_vectors(
     data: Population, options: TrainingOptions, cache: Path, notes: list[str], progress: Progress
 ) -> tuple[Encoder | None, Floats | None]:
     """Vectors of the readable contents (m, e), zero elsewhere; None where texts are of no use."""

@@ -101,6 +101,12 @@ def lookalike(
 def recommend(
     out: Out,
     k: Annotated[int, typer.Option(min=1, help="Contents per person.")] = 20,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="auto, ease, filter, embedding (learned) or popular; auto takes what foresees hidden engagements best."
+        ),
+    ] = "auto",
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -109,16 +115,16 @@ def recommend(
     from api import operator_files
 
     with progress(quiet or as_json) as show:
-        released = operator_files.recommendations(workspace(), k, seed=seed, progress=show)
-    _write(released, out, as_json)
+        released, notes = operator_files.recommendations(workspace(), k, model=model, seed=seed, progress=show)
+    _write(released, out, as_json, notes)
 
 
-def _write(released: Released[OperatorTable], out: Path, as_json: bool) -> None:
+def _write(released: Released[OperatorTable], out: Path, as_json: bool, notes: tuple[str, ...] = ()) -> None:
     from graph.export import write_operator
 
     counts = write_operator(released, out).counts
     if as_json:
-        emit({"file": str(out), **counts})
+        emit({"file": str(out), **counts, **({"notes": list(notes)} if notes else {})})
     else:
         withheld = f" ({counts['withheld']:,} withheld: objections)" if counts["withheld"] else ""
-        say(f"{out}: {counts['rows']:,} rows{withheld}")
+        say("\n".join([f"{out}: {counts['rows']:,} rows{withheld}", *notes]))

@@ -20,12 +20,23 @@ from api.http.logs import make_logger
 from api.http.metrics import Metrics
 from api.http.middleware import Surround
 from api.http.resources import Resources
-from api.http.routers import audiences, collector, consents, exports, health, identities, persons, queries, subgraphs
+from api.http.routers import (
+    audiences,
+    collector,
+    consents,
+    exports,
+    health,
+    identities,
+    persons,
+    queries,
+    recommendations,
+    subgraphs,
+)
 from api.settings import Settings
 
 __all__ = ["create_app"]
 
-_ROUTERS = (health, identities, persons, audiences, exports, subgraphs, queries, consents, collector)
+_ROUTERS = (health, identities, persons, recommendations, audiences, exports, subgraphs, queries, consents, collector)
 
 
 def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastAPI:

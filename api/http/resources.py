@@ -89,7 +89,7 @@ class Resources:
         try:
             if self._view is not None and current_state(self.workspace) == self._view.state:
                 return False
-            self._view = open_view(self.workspace, self.control)
+            self._view = open_view(self.workspace, self.control, self._view)
         except NothingResolved:
             return False
         return True

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import duckdb
+
 from api.http.audience_rules import RulePeople
 from api.http.identities import IdentityIndex
 from api.http.interests import InterestIndex
+from api.http.recommendations import RecommendationIndex
 from api.http.subgraph_tables import subgraph_snapshot
 from api.pipeline import consents_of, now
 from api.workspace import Workspace
+from gnn.recommend.stored import Offer
 from graph.control import Control
 from graph.errors import NothingResolved
 from graph.home import Home
@@ -48,10 +52,27 @@ class View:
     gate: Gate
     interests: InterestIndex
     people: RulePeople
+    recommendations: RecommendationIndex
 
     def person_id(self, given: str) -> str:
         """The living person behind an id: itself, or the survivor of a merge."""
         return self.aliases.get(given, given)
+
+    def offers(self, person_id: str, k: int) -> list[Offer]:
+        """Up to `k` contents for a living person; none for a shared device or a bot."""
+        person = self.identities.person(person_id)
+        if person.class_ != "person":
+            return []
+        ids = [person_id, *self._retired.get(person_id, ())]
+        return self.recommendations.of_person(ids, [(m.kind, m.id) for m in person.members], k)
+
+    @cached_property
+    def _retired(self) -> dict[str, list[str]]:
+        """Ids that merges retired, by their survivor."""
+        found: dict[str, list[str]] = {}
+        for retired, living in self.aliases.items():
+            found.setdefault(living, []).append(retired)
+        return found
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -66,16 +87,30 @@ def current_state(workspace: Workspace) -> State:
     return State(version, workspace.lake.last_batch(), _model(workspace.home))
 
 
-def open_view(workspace: Workspace, control: Control) -> View:
-    """Read the newest state. Raises NothingResolved, HomeError, ModelError."""
+def open_view(workspace: Workspace, control: Control, before: View | None = None) -> View:
+    """Read the newest state; what the view `before` holds of the same model is kept. Raises NothingResolved, HomeError,
+    ModelError."""
     state = current_state(workspace)
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
     interests = InterestIndex.open(workspace.home.models)
     consents = consents_of(workspace, resolution, control)
     gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=now)
-    people = RulePeople(resolution, lambda: workspace.lake.connect(memory_limit=workspace.settings.memory_limit), interests)
-    return View(workspace, state, resolution, IdentityIndex(resolution), aliases, gate, interests, people)
+
+    def connect() -> duckdb.DuckDBPyConnection:
+        return workspace.lake.connect(memory_limit=workspace.settings.memory_limit)
+
+    recommendations = RecommendationIndex.open(
+        interests.model,
+        resolution,
+        connect,
+        key=workspace.key,
+        last_batch=state.batch,
+        before=None if before is None else before.recommendations,
+    )
+    people = RulePeople(resolution, connect, interests)
+    identities = IdentityIndex(resolution)
+    return View(workspace, state, resolution, identities, aliases, gate, interests, people, recommendations)
 
 
 def _log(home: Home) -> tuple[dict[str, str], str]:

@@ -15,6 +15,7 @@ __all__ = ["idf", "normalised", "positions", "presence"]
 
 Floats = npt.NDArray[np.float32]
 _OVERSAMPLING = 10
+_SMALL = 300_000  # rows and columns up to which the oversampling is as wide as the result: flat spectra need it, and it is cheap
 _POWER_ITERATIONS = 4
 
 
@@ -48,7 +49,7 @@ def positions(matrix: sp.csr_matrix, dimensions: int, *, seed: int) -> tuple[Flo
     if d == 0 or matrix.nnz == 0:
         return np.zeros((n, 0), np.float32), np.zeros((m, 0), np.float32)
     generator = np.random.default_rng(seed)
-    width = min(d + _OVERSAMPLING, n, m)
+    width = min(d + max(_OVERSAMPLING, d if n + m <= _SMALL else 0), n, m)
     basis = matrix @ generator.standard_normal((m, width), dtype=np.float32)
     transposed = matrix.T.tocsr()
     for _ in range(_POWER_ITERATIONS):

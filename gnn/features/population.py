@@ -69,6 +69,10 @@ class Population:
     """(m, c): 1 where a content has the category."""
     as_of: datetime | None
     """Latest event; None without events."""
+    engaged_at: Indices | None = None
+    """(entries of `engagement`,) in its order: microseconds since 1970 of the person's last event on it; None: undated."""
+    also_seen: sp.csr_matrix | None = None
+    """(n, m): 1 for contents that a person has seen without engaging: only tagged, or with events that weigh nothing."""
 
     @property
     def persons(self) -> int:
@@ -107,6 +111,7 @@ def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, el
         one_way = _csr(
             _column(related, "a", np.int64), _column(related, "b", np.int64), _column(related, "weight", np.float32), (n, n)
         )
+        seen = run(_ALSO_SEEN)
         categories, content_category = _categories(run(_CATEGORIES), m)
         as_of = run('SELECT max("at") FROM events').column(0)[0].as_py()
         return Population(
@@ -123,6 +128,10 @@ def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, el
             categories=categories,
             content_category=content_category,
             as_of=as_of,
+            engaged_at=_column(engaged, "at", np.int64),
+            also_seen=_csr(
+                _column(seen, "p", np.int64), _column(seen, "c", np.int64), np.ones(seen.num_rows, np.float32), (n, m)
+            ),
         )
 
 
@@ -135,10 +144,11 @@ SELECT person_id, (row_number() OVER (ORDER BY first_member) - 1)::BIGINT AS p F
 """
 _EVENTS = f"""
 CREATE OR REPLACE TEMP TABLE gnn_event AS
-SELECT p, content_id, text, n, weight, tagging FROM (
+SELECT p, content_id, text, n, weight, tagging, last_at FROM (
   SELECT CASE WHEN account_id IS NOT NULL THEN 'account' ELSE 'device' END AS kind, coalesce(account_id, device_id) AS id,
     {CONTENT_ID} AS content_id, CASE WHEN type = 'tag' OR text IN (SELECT tag FROM labels) THEN text END AS text,
     coalesce(type = 'tag', false) OR coalesce(text IN (SELECT tag FROM labels), false) AS tagging, count(*) AS n,
+    max("at") AS last_at,
     sum(CASE WHEN weight IS NULL OR isnan(weight) THEN 1 ELSE least(greatest(weight, 0), 1e12) END) AS weight
   FROM events LEFT JOIN urls u ON u.raw = url WHERE content_id IS NOT NULL OR url IS NOT NULL GROUP BY ALL)
 JOIN gnn_members USING (kind, id) JOIN gnn_person USING (person_id)
@@ -162,8 +172,12 @@ LEFT JOIN (SELECT {CONTENT_ID} AS content_id, min(title) AS title FROM events LE
 ORDER BY c.c
 """
 _ENGAGEMENT = """
-SELECT p, c, sum(weight) AS weight FROM gnn_event JOIN gnn_content USING (content_id)
+SELECT p, c, sum(weight) AS weight, epoch_us(max(last_at)) AS "at" FROM gnn_event JOIN gnn_content USING (content_id)
 WHERE NOT tagging GROUP BY p, c HAVING sum(weight) > 0 ORDER BY p, c
+"""
+_ALSO_SEEN = """
+SELECT p, c FROM gnn_event JOIN gnn_content USING (content_id)
+GROUP BY p, c HAVING coalesce(sum(weight) FILTER (WHERE NOT tagging), 0) <= 0 ORDER BY p, c
 """
 _TAGGING = """
 SELECT p, c, text AS tag, sum(n) AS n FROM gnn_event JOIN gnn_content USING (content_id)

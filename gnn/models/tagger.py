@@ -1,10 +1,13 @@
-"""The tagger: hidden states, positions and label channels of persons in, one logit per tag out.
+"""The taggers: label channels, scalars, and towers over what a person is in, one logit per tag out. Two kinds of one class.
 
-Towers: message passing z_m = W_m h_p (h from `HeteroEncoder`), position z_s = GELU(W_s s_p), propagation z_l = GELU(W_l C_p a)
-with C_p (k, C) the label channels and a a learned mix. Fusion by channel attention (Wang et al., HAN, WWW 2019, over channels):
-    α = softmax_c(qᵀ tanh(W z_c)),  f_p = Σ_c α_c z_c
-Logit of person p and tag t, with v_t, b_t, u_t learned per tag and g a small network shared by all pairs:
-    z_pt = v_tᵀ f_p + b_t + (w + u_t)ᵀ C_pt + g(C_pt, log prior_t, log activity_p, log friends_p)
+Evidence alone, for person p and tag t, with C_pt (C,) the label channels, s_p (S,) scalars of the person, and w, u_t, b_t, g
+learned (u_t per tag, everything else shared by all tags):
+    e_pt = b_t + (w + u_t)ᵀ C_pt + g(C_pt, log prior_t, s_p),   g two hidden layers with GELU
+With towers: message passing z_m = GELU(W_m h_p) (h from `HeteroEncoder`), position z_s = GELU(W_s x_p), propagation
+z_l = GELU(W_l C_p a) with C_p (k, C) the channels of all tags and a a learned mix: what one tag says about another. Fusion by
+channel attention (Wang et al., HAN, WWW 2019, over channels), v_t learned per tag:
+    α = softmax_c(qᵀ tanh(W z_c)),  f_p = Σ_c α_c z_c,  z_pt = e_pt + v_tᵀ f_p
+The first is well calibrated and cannot overfit much; the second sees more and overfits sooner; their mean is better than either.
 Loss: binary cross-entropy over all tags of labelled persons.
 """
 
@@ -20,19 +23,23 @@ from gnn.models.pyg import HeteroData
 
 __all__ = ["Tagger", "TaggerShape"]
 
+_HIDDEN = 32
+
 
 @dataclass(frozen=True)
 class TaggerShape:
-    """Sizes that, with a state_dict, make a tagger again. `positions` is the width of the person's position."""
+    """Sizes that, with a state_dict, make a tagger again. `towers` may hold messages, position, propagation; none for evidence
+    alone. `scalars` is S."""
 
     tags: int
     channels: int
+    scalars: int
     feature_widths: dict[str, dict[str, int]]
     edge_types: list[EdgeType]
     width: int = 64
     layers: int = 2
-    dropout: float = 0.5
-    message_passing: bool = True
+    dropout: float = 0.7
+    towers: tuple[str, ...] = ()
 
     @property
     def positions(self) -> int:
@@ -41,43 +48,46 @@ class TaggerShape:
 
 
 class Tagger(nn.Module):
-    """z = forward(hidden, rows, position, channels, scalars); see the module docstring."""
+    """z = forward(hidden, position, channels, scalars); see the module docstring."""
 
     def __init__(self, shape: TaggerShape, prior: Tensor) -> None:
         super().__init__()
         self.shape = shape
         d, c, k = shape.width, shape.channels, shape.tags
-        towers = (["messages"] if shape.message_passing else []) + (["position"] if shape.positions else []) + ["propagation"]
-        self.towers = towers
-        if shape.message_passing:
-            self.encoder = HeteroEncoder(
-                shape.feature_widths, shape.edge_types, ["person"], width=d, layers=shape.layers, dropout=min(shape.dropout, 0.2)
-            )
-            self.messages = nn.Linear(d, d)
-        if shape.positions:
-            self.place = nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.positions, d), nn.GELU())
-        self.mix = nn.Parameter(torch.full((c,), 1.0 / max(c, 1)))
-        self.propagation = nn.Sequential(nn.Dropout(0.2), nn.Linear(k, d), nn.GELU())
-        self.attend = nn.Linear(d, d)
-        self.query = nn.Parameter(torch.zeros(d))
-        self.drop = nn.Dropout(shape.dropout)
-        self.head = nn.Linear(d, k)
+        self.offset = nn.Parameter(torch.logit(prior.clamp(1e-4, 1 - 1e-4)))
         self.shared = nn.Parameter(torch.zeros(c))
         self.per_tag = nn.Parameter(torch.zeros(k, c))
-        last = nn.Linear(32, 1)
-        self.pairwise = nn.Sequential(nn.Linear(c + 3, 32), nn.GELU(), last)
+        last = nn.Linear(_HIDDEN, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.pairwise = nn.Sequential(
+            nn.Linear(c + 1 + shape.scalars, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, _HIDDEN), nn.GELU(), last
+        )
         self.log_prior: Tensor
         log_prior = torch.log(prior + 1e-4)
         spread = log_prior.std() if k > 1 else torch.tensor(1.0)
         self.register_buffer("log_prior", (log_prior - log_prior.mean()) / spread.clamp_min(1e-3))
+        if not shape.towers:
+            return
+        if "messages" in shape.towers:
+            self.encoder = HeteroEncoder(
+                shape.feature_widths, shape.edge_types, ["person"], width=d, layers=shape.layers, dropout=min(shape.dropout, 0.2)
+            )
+            self.messages = nn.Linear(d, d)
+        if "position" in shape.towers:
+            self.place = nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.positions, d), nn.GELU())
+        if "propagation" in shape.towers:
+            self.mix = nn.Parameter(torch.full((c,), 1.0 / max(c, 1)))
+            self.propagation = nn.Sequential(nn.Dropout(0.2), nn.Linear(k, d), nn.GELU())
+        self.attend = nn.Linear(d, d)
+        self.query = nn.Parameter(torch.zeros(d))
+        self.drop = nn.Dropout(shape.dropout)
+        self.head = nn.Linear(d, k, bias=False)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.head.bias = nn.Parameter(torch.logit(prior.clamp(1e-4, 1 - 1e-4)))
 
     def encode(self, data: HeteroData) -> Tensor:
         """Hidden states of all persons, (n, d); (n, 0) without message passing."""
-        if not self.shape.message_passing:
+        if "messages" not in self.shape.towers:
             return torch.zeros(data["person"].num_nodes, 0, device=self.shared.device)
         hidden: Tensor = self.encoder(data)["person"]
         return hidden
@@ -85,7 +95,7 @@ class Tagger(nn.Module):
     def fuse(self, hidden: Tensor, position: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
         """f (b, d) and the attention over towers (b, towers)."""
         parts = []
-        for tower in self.towers:
+        for tower in self.shape.towers:
             if tower == "messages":
                 parts.append(nn.functional.gelu(self.messages(hidden)))
             elif tower == "position":
@@ -96,13 +106,20 @@ class Tagger(nn.Module):
         attention = torch.softmax(torch.tanh(self.attend(stacked)) @ self.query, dim=1)
         return (attention.unsqueeze(-1) * stacked).sum(1) * len(parts), attention
 
-    def forward(self, hidden: Tensor, position: Tensor, channels: Tensor, scalars: Tensor) -> Tensor:
-        """Logits (b, k). `hidden` (b, d), `position` (b, s), `channels` (b, k, C), `scalars` (b, 2), all float32."""
-        fused, _ = self.fuse(hidden, position, channels)
+    def evidence(self, channels: Tensor, scalars: Tensor) -> Tensor:
+        """e (b, k)."""
         b, k, _ = channels.shape
-        pair = torch.cat([channels, self.log_prior.view(1, k, 1).expand(b, k, 1), scalars.unsqueeze(1).expand(b, k, 2)], dim=-1)
-        evidence = channels @ self.shared + (channels * self.per_tag).sum(-1) + self.pairwise(pair).squeeze(-1)
-        logits: Tensor = self.head(self.drop(fused)) + evidence
+        pair = [channels, self.log_prior.view(1, k, 1).expand(b, k, 1), scalars.unsqueeze(1).expand(b, k, -1)]
+        shared = channels @ self.shared + self.pairwise(torch.cat(pair, dim=-1)).squeeze(-1)
+        total: Tensor = self.offset + shared + (channels * self.per_tag).sum(-1)
+        return total
+
+    def forward(self, hidden: Tensor, position: Tensor, channels: Tensor, scalars: Tensor) -> Tensor:
+        """Logits (b, k). `hidden` (b, d), `position` (b, x), `channels` (b, k, C), `scalars` (b, S), all float32."""
+        logits = self.evidence(channels, scalars)
+        if self.shape.towers:
+            fused, _ = self.fuse(hidden, position, channels)
+            logits = logits + self.head(self.drop(fused))
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:

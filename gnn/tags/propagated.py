@@ -55,6 +55,4 @@ def baselines(data: Population, around: Surroundings, sources: Indices, persons:
     fold = deal_folds(sources, data.persons, 1, seed=0)
     channels = LabelChannels(data, around, fold, ChannelOptions())
     result = {"popularity": np.tile(channels.prior, (len(persons), 1))}
-    shares = channels.distributions(persons)
-    result.update({name: np.clip(shares[..., i], 0, 1) for i, name in enumerate(channels.names)})
-    return result
+    return result | channels.distributions(persons)

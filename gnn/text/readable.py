@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-__all__ = ["clip", "is_readable", "readable_share", "wide_script_share"]
+__all__ = ["clip", "is_readable", "readable_share", "spaceless_share", "wide_script_share"]
 
 _OPAQUE = re.compile(
     r"""^(
@@ -21,6 +21,10 @@ _OPAQUE = re.compile(
     re.VERBOSE,
 )
 _LETTER = re.compile(r"[^\W\d_]")
+_SPACELESS = (  # Thai and Lao, Burmese, Khmer, kana, Han
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF),
+    (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]")
 
 
@@ -49,6 +53,14 @@ def wide_script_share(texts: Sequence[str]) -> float:
                 letters += 1
                 latin += character.isascii() or unicodedata.name(character, "").startswith("LATIN")
     return 1 - latin / letters if letters else 0.0
+
+
+def spaceless_share(texts: Sequence[str]) -> float:
+    """Share of letters of scripts that put no spaces between words. At most 2,000 texts are looked at, evenly spread."""
+    step = max(1, len(texts) // 2000)
+    letters = [ord(c) for text in texts[::step] for c in text[:200] if c.isalpha()]
+    inside = sum(any(first <= c <= last for first, last in _SPACELESS) for c in letters)
+    return inside / len(letters) if letters else 0.0
 
 
 def clip(text: str, characters: int) -> str:

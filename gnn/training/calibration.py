@@ -16,7 +16,7 @@ from scipy.special import expit
 __all__ = ["Calibration", "fit_calibration"]
 
 Floats = npt.NDArray[np.float32]
-_OFFSET_PRECISION = 4.0
+_OFFSET_PRECISION = 30.0
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Fit taggers: a population, its interest graph and the persons whose labels may be used in; calibrated probabilities out.
 
-The sources are dealt into folds. Member f of the ensemble learns from the other folds' persons and is stopped early on fold f,
-whose logits it then gives as held-out ones: they fit the calibration, and they are what is said about the sources themselves.
-Everybody else gets the mean logit of all members. Label channels hide each source's own fold (`gnn.features.channels`).
+The sources are dealt into folds. For each fold two taggers, one of evidence alone and one with towers (`gnn.models.tagger`),
+learn from the other folds' persons. Each is stopped early on every second person of its own fold; the mean of their logits for
+the others, whom nothing has seen, fits the calibration. A source's own probability comes from the taggers of its fold;
+everybody else gets the mean of all taggers. Label channels hide each source's own fold (`gnn.features.channels`).
+Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +32,13 @@ __all__ = ["Fitted", "fit_tagger"]
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 _STEPS_PER_EPOCH = 48
+_TOWERS = ("messages", "position", "propagation")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Probabilities of all persons (n, k), the members' states, and what makes them usable again."""
+    """Probabilities of all persons (n, k), the members' states with their shapes, and what makes them usable again. `shape` is
+    the richest; `towers` names each member's."""
 
     probabilities: Floats
     calibration: Calibration
@@ -42,19 +46,21 @@ class Fitted:
     states: list[dict[str, Tensor]]
     channel_names: tuple[str, ...]
     epochs: list[int]
+    towers: list[tuple[str, ...]]
 
 
 class _Inputs:
     """What the tagger reads of persons, on the device: cached whole when it fits, else computed per batch."""
 
-    def __init__(self, data: Population, around: Surroundings, channels: LabelChannels, device: torch.device, limit: int) -> None:
+    def __init__(self, data: Population, channels: LabelChannels, device: torch.device, limit: int) -> None:
         self._channels = channels
         self._device = device
-        scalars = np.stack([around.activity, around.friends], axis=1)
-        deviation = np.maximum(scalars.std(axis=0), 1e-3)
-        self.scalars = torch.from_numpy(((scalars - scalars.mean(axis=0)) / deviation).astype(np.float32)).to(device)
-        size = data.persons * len(data.tags) * len(channels.names) * 4
         everybody = np.arange(data.persons)
+        scalars = channels.scalars(everybody)
+        deviation = np.maximum(scalars.std(axis=0), 1e-3)
+        scaled = np.clip((scalars - scalars.mean(axis=0)) / deviation, -4, 4)
+        self.scalars = torch.from_numpy(scaled.astype(np.float32)).to(device)
+        size = data.persons * len(data.tags) * len(channels.names) * 4
         self._held = torch.from_numpy(channels.rows(everybody)).to(device) if size <= limit else None
 
     def channels(self, persons: Indices) -> Tensor:
@@ -77,37 +83,54 @@ def fit_tagger(
     """`graph_data` and the results of `around` hold no labels. Deterministic on the CPU for one seed."""
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
-    channel_options = ChannelOptions(position_dimensions=options.position_dimensions, without=options.without_channels)
-    channels = LabelChannels(data, around, fold, channel_options, seed=options.seed)
-    inputs = _Inputs(data, around, channels, device, options.cache_bytes)
+    channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
+    inputs = _Inputs(data, channels, device, options.cache_bytes)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
+        scalars=inputs.scalars.shape[1],
         feature_widths=feature_widths(graph_data),
         edge_types=edge_types(graph_data),
         width=options.width,
         layers=options.layers,
         dropout=options.dropout,
-        message_passing=options.message_passing and bool(graph_data.edge_types),
     )
+    kinds = [replace(shape, towers=t) for t in dict.fromkeys([(), _towers(shape, options)])]
     labels = torch.from_numpy(data.labels).to(device)
-    held_out = np.zeros((data.persons, len(data.tags)), np.float32)
-    mean = np.zeros_like(held_out)
-    states, epochs = [], []
+    mean = np.zeros((data.persons, len(data.tags)), np.float32)
+    held_out = np.zeros_like(mean)
+    states, epochs, towers, fresh = [], [], [], []
     for member in range(folds):
-        progress(what, member, folds)
-        with seeded(options.seed * 1000 + member, device):
-            model = Tagger(shape, torch.from_numpy(channels.prior)).to(device)
-            teachers, judges = np.flatnonzero((fold >= 0) & (fold != member)), np.flatnonzero(fold == member)
-            epochs.append(_train(model, graph_data, inputs, labels, teachers, judges, options, device, member))
-            logits = _logits(model, graph_data, inputs, np.arange(data.persons), device)
-        held_out[judges] = logits[judges]
-        mean += logits / folds
-        states.append({name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()})
-    progress(what, folds, folds)
-    calibration = fit_calibration(held_out[sources], data.labels[sources])
+        own = np.flatnonzero(fold == member)
+        teachers, judges = np.flatnonzero((fold >= 0) & (fold != member)), own[::2]
+        fresh.append(own[1::2])
+        for place, kind in enumerate(kinds):
+            progress(what, member * len(kinds) + place, folds * len(kinds))
+            with seeded(options.seed * 1000 + 2 * member + place, device):
+                model = Tagger(kind, torch.from_numpy(channels.prior)).to(device)
+                generator = np.random.default_rng([options.seed, member, place])
+                epochs.append(_train(model, graph_data, inputs, labels, teachers, judges, options, device, generator))
+                logits = _logits(model, graph_data, inputs, np.arange(data.persons), device)
+            held_out[own] += logits[own] / len(kinds)
+            mean += logits / (folds * len(kinds))
+            states.append({name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()})
+            towers.append(kind.towers)
+    progress(what, folds * len(kinds), folds * len(kinds))
+    unseen = np.concatenate(fresh)
+    calibration = fit_calibration(held_out[unseen], data.labels[unseen])
     mean[sources] = held_out[sources]
-    return Fitted(calibration.apply(mean), calibration, shape, states, channels.names, epochs)
+    probabilities = calibration.apply(mean)
+    probabilities[(around.activity == 0) & (around.friends == 0)] = channels.prior
+    return Fitted(probabilities, calibration, kinds[-1], states, channels.names, epochs, towers)
+
+
+def _towers(shape: TaggerShape, options: TrainingOptions) -> tuple[str, ...]:
+    there = {
+        "messages": options.message_passing and bool(shape.edge_types),
+        "position": shape.positions > 0,
+        "propagation": shape.channels > 0,
+    }
+    return tuple(t for t in _TOWERS if there[t] and t not in options.without_channels)
 
 
 def _train(
@@ -119,16 +142,17 @@ def _train(
     judges: Indices,
     options: TrainingOptions,
     device: torch.device,
-    member: int,
+    generator: np.random.Generator,
 ) -> int:
     """Train with early stopping on the judges' loss; the best epoch's weights stay. Returns that epoch, from 1."""
-    # Per-tag weights see few examples each: they decay harder than what all tags share.
+    # Per-tag weights see few examples each: they decay harder than what all tags share; so does all that towers learn.
+    alone = not model.shape.towers
+    decay = options.weight_decay if alone else 10 * options.weight_decay
     few = [p for n, p in model.named_parameters() if n == "per_tag"]
     rest = [p for n, p in model.named_parameters() if n != "per_tag"]
-    groups = [{"params": rest}, {"params": few, "weight_decay": 10 * options.weight_decay}]
-    optimiser = make_optimiser(options.optimiser, groups, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
-    generator = np.random.default_rng(options.seed * 1000 + member)
-    size = max(options.batch_persons, -(-len(teachers) // _STEPS_PER_EPOCH))
+    groups = [{"params": rest}, {"params": few, "weight_decay": 40 * options.weight_decay}]
+    optimiser = make_optimiser(options.optimiser, groups, learning_rate=options.learning_rate, weight_decay=decay)
+    size = max(options.batch_persons // 2 if alone else options.batch_persons, -(-len(teachers) // _STEPS_PER_EPOCH))
     best: tuple[float, int, dict[str, Tensor]] | None = None
     for epoch in range(1, options.epochs + 1):
         model.train()

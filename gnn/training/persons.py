@@ -28,6 +28,7 @@ __all__ = ["LearnedPersons", "learn_persons"]
 
 Floats = npt.NDArray[np.float32]
 _MINIMUM_REPORT = 20
+_VOTERS = ("popularity", "audience", "neighbours_20", "neighbours_80", "friends")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def learn_persons(
                 "probabilities are smoothed propagation, and there is no report"
             )
             shares = baselines(data, around, sources, np.arange(data.persons))
-            mean = np.mean([v for k, v in shares.items() if k != "position"], axis=0).astype(np.float32)
+            mean = np.mean([v for name, v in shares.items() if name in _VOTERS], axis=0).astype(np.float32)
             return LearnedPersons(mean, embeddings, {}, {"device": device.type}, None)
 
         def fit(persons: Any, what: str) -> Fitted:
@@ -88,6 +89,7 @@ def learn_persons(
         "shape": dataclasses.asdict(fitted.shape),
         "calibration": dataclasses.asdict(fitted.calibration),
         "channels": list(fitted.channel_names),
+        "towers": [list(t) for t in fitted.towers],
         "epochs": fitted.epochs,
         "label_tags": data.tags,
     }

@@ -6,6 +6,7 @@ in a log. Ids carry words that a search of logs and metrics can find.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,11 @@ import pyarrow as pa
 
 from api.settings import Settings
 from api.workspace import Workspace
+from gnn.features.population import population
+from gnn.recommend import fit_recommender
+from gnn.recommend.stored import recommender_files
 from gnn.registry import current, save
 from graph.control import Scope
-from graph.home import Home
 from graph.interests import ABOUT
 from graph.interests import TAGS as INTEREST_TAGS
 from graph.project import snapshot
@@ -30,6 +33,7 @@ SILENT = range(40, 80)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ODD = "odd/id with space"
 ENDING = "ends/in/why"
+UNKNOWN = 1350  # whom the recommender does not know
 COUNTRIES = ("DE", "FR", "JP")
 TAGS = ("cycling", "health/cancer", "reading", "running")
 
@@ -124,8 +128,10 @@ def fill_lake(workspace: Workspace) -> None:
     )
 
 
-def plant_interests(home: Home) -> None:
-    """A model version: the planted probabilities, and embeddings in which a tag's people lie close together."""
+def plant_interests(workspace: Workspace) -> None:
+    """A model version: the planted probabilities, embeddings in which a tag's people lie close together, and a recommender of
+    everybody but those who refused and the one that it does not know."""
+    home = workspace.home
     members = load(home).members
     person = dict(zip(members["id"].to_pylist(), members["person_id"].to_pylist(), strict=True))
     matrix = probabilities()
@@ -144,7 +150,15 @@ def plant_interests(home: Home) -> None:
         notes=(),
         as_of=NOW,
         details={},
+        extras=recommender(workspace, pa.array([person[device(i)] for i in range(40, PEOPLE) if i != UNKNOWN], pa.string())),
     )
+
+
+def recommender(workspace: Workspace, people: pa.Array) -> dict[str, Callable[[Path], None]]:
+    """Files of one that is fitted on these people."""
+    with workspace.connection() as connection:
+        data = population(connection, load(workspace.home), people, key=workspace.key)
+    return recommender_files(fit_recommender(data), data, workspace.lake.last_batch())
 
 
 def graph_of(workspace: Workspace) -> Snapshot:
@@ -169,7 +183,7 @@ def plant(path: Path) -> Planted:
     fill_lake(workspace)
     with workspace.connection() as connection:
         resolve(connection, workspace.home, key=workspace.key)
-    plant_interests(workspace.home)
+    plant_interests(workspace)
     with workspace.store(read_only=False) as store:
         store.replace(graph_of(workspace))
     with workspace.control() as control:

@@ -42,6 +42,7 @@ CALLS = [
     ),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody"),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody/tags"),
+    Call(Scope.PERSONS, "GET", "/v1/persons/somebody/recommendations"),
     Call(Scope.TAGS, "GET", "/v1/tags"),
     Call(Scope.AUDIENCES_READ, "GET", "/v1/audiences"),
     Call(Scope.AUDIENCES_WRITE, "POST", "/v1/audiences", RULE),
@@ -145,7 +146,7 @@ def test_absent_foreign_and_refused_cannot_be_told_apart(
         ),
         *(
             client.get(f"/v1/persons/{who}{tail}", headers=own)
-            for tail in ("", "/tags")
+            for tail in ("", "/tags", "/recommendations")
             for who in (
                 "absent",
                 person_ids[device(1)],

@@ -88,20 +88,20 @@ def test_lastfm_tags_are_above_the_neighbour_baseline(tmp_path: Path) -> None:
     assert score["calibration_error"] < 0.04
 
 
-def test_movielens_recommendations_are_ease_and_offer_nothing_seen(tmp_path: Path) -> None:
+def test_movielens_recommendations_beat_ease_and_offer_nothing_seen(tmp_path: Path) -> None:
     folder = source("movielens")
     connection = connect(folder)
     found = alone(connection)
     offered = recommend(connection, found, found.persons.column("person_id").combine_chunks(), 20, key=KEY)
-    pq.write_table(offered, tmp_path / "offered.parquet")
+    pq.write_table(offered.table, tmp_path / "offered.parquet")
     pq.write_table(found.members.select(["kind", "id", "person_id"]), tmp_path / "identities.parquet")
     score = referee(
         "recommend", "--predicted", tmp_path / "offered.parquet", "--identities", tmp_path / "identities.parquet",
         "--seen", folder / "events.parquet", "--truth", folder.parent / "truth" / "events.parquet",
     )  # fmt: skip
     assert score["seen_offered"] == 0
-    assert score["recall"] > 0.235
-    assert score["ndcg"] > 0.205
+    assert score["recall"] > 0.29  # plain EASE has .241
+    assert score["ndcg"] > 0.26  # .210
 
 
 def test_chinese_reviews_are_classified_without_persons(tmp_path: Path) -> None:

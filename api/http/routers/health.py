@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api.http.documentation import OPEN, UNAVAILABLE, problems
 from api.http.metrics import CONTENT_TYPE_LATEST
-from api.http.resources import Opened
+from api.http.resources import Opened, resources_of
 from api.http.schemas.base import View
 
 __all__ = ["router"]
@@ -58,5 +58,7 @@ def readyz(opened: Opened) -> Ready:
     responses={**OPEN, 200: {"content": {"text/plain": {"example": "tessera_http_requests_total 1.0"}}}},
 )
 def metrics(request: Request) -> Response:
-    """Counters and latencies by route template."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    """Counters and latencies by route template, and the model's drift when it was last measured."""
+    told = request.app.state.metrics
+    told.take_drift(resources_of(request).workspace.home.models)
+    return Response(told.text(), media_type=CONTENT_TYPE_LATEST)

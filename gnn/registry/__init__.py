@@ -1,0 +1,29 @@
+"""Model versions of a home: written whole or not at all, promoted and rolled back in one step, read without torch."""
+
+from gnn.registry.listing import describe, find, listed
+from gnn.registry.promotion import current, current_name, history, previous_name, promote, rollback
+from gnn.registry.retention import KEPT, remove
+from gnn.registry.runs import record_run, runs
+from gnn.registry.saving import Reference, save
+from gnn.registry.version import Version, load, versions
+
+__all__ = [
+    "KEPT",
+    "Reference",
+    "Version",
+    "current",
+    "current_name",
+    "describe",
+    "find",
+    "history",
+    "listed",
+    "load",
+    "previous_name",
+    "promote",
+    "record_run",
+    "remove",
+    "rollback",
+    "runs",
+    "save",
+    "versions",
+]
