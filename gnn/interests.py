@@ -161,8 +161,8 @@ _Scores = tables.ContentScores
 
 def _vectors_serve(data: Population, options: TrainingOptions) -> bool:
     """Whether anything reads text vectors. Where nobody engages with contents that have categories, only a classifier would: the
-    English encoder is then slower than all of them together, and its vectors add little to a network that begins with its
-    table; those of other scripts cost little."""
+    English encoder takes as long as all classifiers together, so it runs when `vectors` is named; that of other scripts does
+    always."""
     if data.engagement.nnz or not data.categories or "vectors" in options.content_classifiers:
         return True
     return wide_script_share([t for t in data.texts if t]) > 0.1

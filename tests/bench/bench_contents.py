@@ -62,7 +62,8 @@ def ours(names: str, device: str, epochs: int) -> Split:
         )
         labels = [str(c) for c in range(targets.shape[1])]
         found = classify_texts(corpus, known, targets[known], labels, options=options, seed=seed)
-        print(f"  seed {seed}: out of fold {found.report.accuracy:.4f}, weights {found.weights}", flush=True)
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in found.weights.items())
+        print(f"  {names}, seed {seed}: {found.report.accuracy:.4f} out of fold, weights {weights}", flush=True)
         return found.probabilities[hidden]
 
     return run
