@@ -88,6 +88,21 @@ def test_a_planted_leak_gives_nothing(tmp_path: Path) -> None:
     assert roc_auc(truth.ravel(), found.ravel().astype(float)) < 0.62
 
 
+def test_few_labels_are_enough_and_people_of_whom_nothing_is_known_have_the_base_rates(tmp_path: Path) -> None:
+    """One in twenty is labelled; the last twenty people have neither events nor relations nor labels."""
+    rows = world(640, labelled=0.1)
+    labelled = {f"a{i}" for i in range(0, 640, 20)}
+    rows["labels"] = [x for x in rows["labels"] if x["subject_id"] in labelled]
+    rows["events"] = [x for x in rows["events"] if x["type"] != "tag" or x["account_id"] in labelled]
+    learned = train(rows, tmp_path, 660)
+    hidden = [i for i in range(640) if f"a{i}" not in labelled]
+    assert likes_auc(rows, learned, hidden) > 0.8
+    place = {p: i for i, p in enumerate(learned.version.person_ids.to_pylist())}
+    cold = np.asarray(learned.version.probabilities)[[place[f"p{i:03d}"] for i in range(640, 660)]]
+    of_tag = np.array([sum(x["tag"] == t for x in rows["labels"]) for t in learned.version.tag_ids])
+    assert cold == pytest.approx(np.tile((of_tag + 0.5) / (len(labelled) + 1), (20, 1)), abs=1e-5)
+
+
 def test_embeddings_are_unit_and_similar_for_the_same_tastes(trained: tuple[dict[str, Any], Path, Learned]) -> None:
     rows, _, learned = trained
     vectors = np.asarray(learned.version.embeddings)
