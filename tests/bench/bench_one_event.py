@@ -81,12 +81,12 @@ def event(number: int, random: Random, accounts: int) -> dict[str, Any]:
     return {**row, "device_id": f"fresh{number}"}
 
 
-def measure(home: Home, store: GraphStore, accounts: int, events: int) -> tuple[list[float], list[float]]:
+def measure(home: Home, store: GraphStore, accounts: int, numbers: range) -> tuple[list[float], list[float]]:
     """Milliseconds to the log's commit and to the store's answer, one of each per event."""
-    random, committed, answered = Random(1), [], []
+    random, committed, answered = Random(numbers.start), [], []
     with IdentityLog(home.identity) as log, IdentityLog(home.identity, create=False) as before:
         follower = open_follower(log, home, KEY, in_step=True)
-        for number in range(events):
+        for number in numbers:
             row = event(number, random, accounts)
             table = pa.Table.from_pylist([row], schema=lake_schema("events"))
             begin = time.perf_counter()
@@ -99,7 +99,7 @@ def measure(home: Home, store: GraphStore, accounts: int, events: int) -> tuple[
             answered.append(1e3 * (time.perf_counter() - begin))
             if [r["person_id"] for r in found] != [person]:
                 sys.exit(f"event {number}: the store says {found}, the log {person}")
-    skip = events // 10
+    skip = len(numbers) // 10
     return committed[skip:], answered[skip:]
 
 
@@ -123,14 +123,16 @@ def main() -> int:
             begin = time.perf_counter()
             resolve(connection, home, key=KEY, index_batch=lake.last_batch())
             filled = time.perf_counter() - begin
-            snapshot = project.snapshot(connection, load(home), home_id=home.home_id, key=KEY)
-        counts = snapshot.counts()
+            counts = project.snapshot(connection, load(home), home_id=home.home_id, key=KEY).counts()
         identifiers = counts["Device"] + counts["Account"] + counts["Identifier"]
         print(f"{identifiers:,} identifiers; resolve {whole:.1f} s, with the key index {filled:.1f} s")
-        for url in ("ladybug", *options.neo4j_url):
+        for place, url in enumerate(("ladybug", *options.neo4j_url)):
+            with lake.connect() as connection:  # with what the events of the store before have changed
+                snapshot = project.snapshot(connection, load(home), home_id=home.home_id, key=KEY)
+            numbers = range(place * options.events, (place + 1) * options.events)
             with closing(open_store(url, home, read_only=False, live=True)) as store:
                 store.replace(snapshot, replace_foreign=True)
-                committed, answered = measure(home, store, options.accounts, options.events)
+                committed, answered = measure(home, store, options.accounts, numbers)
             name = "embedded" if url == "ladybug" else "Neo4j"
             for what, values in (("to the identity log", committed), (f"to the graph, {name}", answered)):
                 p50, p95, p99 = np.percentile(values, [50, 95, 99])
