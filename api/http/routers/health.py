@@ -1,4 +1,4 @@
-"""Is the process alive, can it serve, and its metrics. None of them needs a key; none tells anything about data."""
+"""Is the process alive, can it serve, and its metrics. None of them needs a key; none tells anything about a person."""
 
 from __future__ import annotations
 
