@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Changes", "History", "Merge", "Part", "Redirect", "Retired"]
+__all__ = ["Changes", "Former", "History", "Merge", "Part", "Redirect", "Retired"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,18 @@ class Retired:
     retired_run: int
 
 
+@dataclass(frozen=True)
+class Former:
+    """A person as it was before a run changed it: the retired ids that led to it, and the members (kind, id) whose origin was one
+    of these, with that. `shape` is a hash of all its members."""
+
+    shape: bytes
+    person_id: str
+    run: int
+    retired: tuple[str, ...]
+    origins: dict[tuple[str, str], str]
+
+
 class History(Protocol):
     """What the log knows of persons; asked only about those whose cluster changed."""
 
@@ -60,8 +72,12 @@ class History(Protocol):
         """Kind, id and origin of a person's members whose origin is another person."""
         ...
 
-    def moved_from(self, person_id: str) -> list[tuple[str, str, str]]:
-        """Kind and id of a person's members that came from another person, with that person."""
+    def former(self, shape: bytes) -> Former | None:
+        """The person that last had exactly the members of this hash."""
+        ...
+
+    def current(self, person_id: str) -> str | None:
+        """The living person behind an id, itself or by alias; None where no members are left."""
         ...
 
 
@@ -87,3 +103,5 @@ class Changes:
     """Nodes whose person changed, with the earlier person."""
     origins: list[tuple[int, str | None]]
     """Nodes whose origin changed, with the person; None where it is the person that they are in."""
+    former: list[Former]
+    """Every person that changes, as it was before; `run` is not known yet and 0."""

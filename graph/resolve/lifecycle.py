@@ -9,11 +9,13 @@ or lies under it. That is what an un-merge needs, whatever joined, left or merge
 
 A person whose members are all in one cluster of its own keeps its id; the rest is settled in this order:
 
+0. Former persons. A cluster of exactly the members that a person had when a run last changed them is that person again, with
+   the retired ids and the origins of then. So a change that is taken back, whatever it was, gives everybody the person of
+   before: those that it left alone kept theirs, and the others were written down as they were.
 1. Living persons. A cluster keeps the id of the person with most members in it. Where a person falls apart, only those count
    whose origin it is: its id goes with them, however few they are, so that an un-merge gives back what was there before the
-   merge. Nor do those count that go back to the person that they had moved from, or together with others that had moved
-   from it: what came apart and is put together again takes nobody's id. Ties go to the older person (earlier run that made it,
-   then smaller id), then to the part with more members, then to the smaller anchor.
+   merge. Ties go to the older person (earlier run that made it, then smaller id), then to the part with more members, then to
+   the smaller anchor.
 2. Retired persons. Where a person falls apart, an id under it is revived for the retired person's home, unless that part has its
    id already. As for a living person, its home is where most of its own members are, however few, and among equals where most
    of all its members are. Of several ids the one with most members there is taken, then the one under fewer others (in a chain
@@ -37,6 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.resolve.changes import Changes, History, Merge, Part, Redirect, Retired
+from graph.resolve.former import as_before, former_persons, origins_back
 
 __all__ = ["new_person_id", "plan"]
 
@@ -83,11 +86,14 @@ def plan(
     pieces = Counter(code for code, _, _ in overlaps)
     divided = {c: history.retired_into(earlier_ids[c]) for c in codes if pieces[c] > 1}
     origin = _origins(earlier, codes, earlier_ids, subject, history)
-    back = _going_back(anchor, earlier, divided, earlier_ids, subject, history) if divided else frozenset()
-    homes, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids, back)
+    homes, shares = _count(anchor, earlier, overlaps, divided, origin, earlier_ids)
 
-    _keep_own(kept, shares, age)
-    revived = _revive([person for persons in divided.values() for person in persons], homes, kept)
+    former = former_persons([root for _, root, _ in overlaps], anchor, earlier, codes, earlier_ids, subject, history)
+    code_of = {earlier_ids[code]: code for code in codes}
+    kept |= {root: code_of[person.person_id] for root, person in former.items() if person.person_id in code_of}
+    revived = {root: person.person_id for root, person in former.items() if person.person_id not in code_of}
+    _keep_own(kept, set(revived), shares, age)
+    _revive(revived, [person for persons in divided.values() for person in persons], homes, kept)
     _keep_rest(kept, set(revived), shares, age)
     parents = {root: earlier_ids[code] for root, code in _largest(shares, age, of_cluster=True).items()}
     names = {root: earlier_ids[code] for root, code in kept.items()} | revived
@@ -99,9 +105,13 @@ def plan(
 
     survivors = _largest(shares, age, of_cluster=False)
     lost = sorted(set(range(len(earlier_ids))) - set(kept.values()))
-    merges = [Merge(earlier_ids[c], names[survivors[c]]) for c in lost if c in survivors]
+    back = {retired: person.person_id for person in former.values() for retired in person.retired}
+    merges = [Merge(earlier_ids[c], back.get(earlier_ids[c], names[survivors[c]])) for c in lost if c in survivors]
     leads = {earlier_ids[c]: earlier_ids[c] for c in codes} | {m.retired: m.survivor for m in merges}
-    redirected = _redirect(divided, homes, names, leads)
+    under = [
+        r for c in codes for r in divided.get(c, history.retired_into(earlier_ids[c])) if c in divided or r.person_id in back
+    ]
+    redirected = _redirect(under, homes, names, leads, back)
     code = np.full(len(anchor), -1, np.int64)
     if kept:
         code[np.fromiter(kept, np.int64)] = np.fromiter(kept.values(), np.int64)
@@ -118,7 +128,8 @@ def plan(
         emptied=[earlier_ids[c] for c in lost if c not in survivors],
         joined=np.flatnonzero((earlier < 0) & ((code >= 0) | has_parent[anchor])).tolist(),
         moved=[(node, earlier_ids[earlier[node]]) for node in np.flatnonzero((earlier >= 0) & (earlier != code)).tolist()],
-        origins=_new_origins(origin, anchor, earlier, earlier_ids, names, leads),
+        origins=_new_origins(origin, anchor, earlier, earlier_ids, names, leads, origins_back(former, anchor, subject)),
+        former=as_before(origin, earlier, earlier_ids, subject, history),
     )
 
 
@@ -149,33 +160,6 @@ def _origins(
     return origin
 
 
-def _going_back(
-    anchor: Integers,
-    earlier: Integers,
-    divided: Collection[int],
-    earlier_ids: Sequence[str],
-    subject: Callable[[int], tuple[str, str]],
-    history: History,
-) -> frozenset[int]:
-    """Nodes of persons that fall apart whose new cluster has others of the person that they had moved from: members that it
-    has still, or that had moved from it too, but to somebody else."""
-    moved_from = {(kind, id_): person for c in divided for kind, id_, person in history.moved_from(earlier_ids[c])}
-    if not moved_from:
-        return frozenset()
-    nodes = np.flatnonzero(np.isin(earlier, np.fromiter(divided, np.int64)))
-    before = {node: moved_from[subject(node)] for node in nodes.tolist() if subject(node) in moved_from}
-    there: dict[int, set[tuple[str, int]]] = {}  # persons that a cluster's members are or were of, with that of now
-    for node in np.flatnonzero(np.isin(anchor, anchor[list(before)]) & (earlier >= 0)).tolist():
-        code = int(earlier[node])
-        persons = {earlier_ids[code], before.get(node, earlier_ids[code])}
-        there.setdefault(int(anchor[node]), set()).update((person, code) for person in persons)
-    return frozenset(
-        node
-        for node, person in before.items()
-        if any(name == person and code != earlier[node] for name, code in there[int(anchor[node])])
-    )
-
-
 def _count(
     anchor: Integers,
     earlier: Integers,
@@ -183,7 +167,6 @@ def _count(
     divided: dict[int, list[Retired]],
     origin: dict[int, str],
     earlier_ids: Sequence[str],
-    back: frozenset[int],
 ) -> tuple[dict[str, dict[int, int]], list[_Share]]:
     """For each retired person under one that falls apart the clusters that may be its home, with the number of its members there;
     and the shares of the living ones."""
@@ -193,7 +176,7 @@ def _count(
     own: dict[int, Counter[int]] = {code: Counter() for code in divided}
     for node, name in origin.items():
         code, root = int(earlier[node]), int(anchor[node])
-        if code in divided and name == earlier_ids[code] and node not in back:
+        if code in divided and name == earlier_ids[code]:
             own[code][root] += 1
         if name in into:
             own_places[name][root] += 1
@@ -210,17 +193,17 @@ def _most(members: Counter[int], own: Counter[int]) -> dict[int, int]:
     return {root: count for root, count in members.items() if (own[root], count) == best}
 
 
-def _keep_own(kept: dict[int, int], shares: Sequence[_Share], age: dict[int, int]) -> None:
+def _keep_own(kept: dict[int, int], revived: Collection[int], shares: Sequence[_Share], age: dict[int, int]) -> None:
     """Step 1: adds to `kept`, cluster to person."""
-    given: set[int] = set()
+    given = set(kept.values())
     for s in sorted(shares, key=lambda s: (-s.own, age[s.code], s.code, -s.total, s.root)):
-        if s.own and s.code not in given and s.root not in kept:
+        if s.own and s.code not in given and s.root not in kept and s.root not in revived:
             kept[s.root] = s.code
             given.add(s.code)
 
 
-def _revive(retired: Sequence[Retired], homes: dict[str, dict[int, int]], kept: dict[int, int]) -> dict[int, str]:
-    """Step 2: cluster to revived person."""
+def _revive(revived: dict[int, str], retired: Sequence[Retired], homes: dict[str, dict[int, int]], kept: dict[int, int]) -> None:
+    """Step 2: adds to `revived`, cluster to person."""
     into = {person.person_id: person.into_id for person in retired}
     claims = []
     for person in retired:
@@ -232,13 +215,11 @@ def _revive(retired: Sequence[Retired], homes: dict[str, dict[int, int]], kept: 
             for root, count in homes[person.person_id].items()
             if root not in kept
         ]
-    revived: dict[int, str] = {}
-    given: set[str] = set()
+    given = set(revived.values())
     for *_, name, root in sorted(claims):
         if root not in revived and name not in given:
             revived[root] = name
             given.add(name)
-    return revived
 
 
 def _keep_rest(kept: dict[int, int], revived: set[int], shares: Sequence[_Share], age: dict[int, int]) -> None:
@@ -263,16 +244,20 @@ def _largest(shares: Sequence[_Share], age: dict[int, int], *, of_cluster: bool)
 
 
 def _redirect(
-    divided: dict[int, list[Retired]], homes: dict[str, dict[int, int]], names: dict[int, str], leads: dict[str, str]
+    retired: Sequence[Retired],
+    homes: dict[str, dict[int, int]],
+    names: dict[int, str],
+    leads: dict[str, str],
+    back: dict[str, str],
 ) -> list[Redirect]:
-    """Retired ids that would be under another than the person of their home. `leads`: the living person now at the
-    end of each id; has those of the earlier living ones and is given the retired ones."""
+    """Retired ids that would be under another than the person of their home, or not under that which is `back` and had them.
+    `leads`: the living person now at the end of each id; has those of the earlier living ones and is given the retired ones."""
     living = set(names.values())
     found: list[Redirect] = []
-    for person in sorted((r for of in divided.values() for r in of), key=lambda r: -r.retired_run):  # from the roots on
+    for person in sorted(retired, key=lambda r: -r.retired_run):  # from the roots on
         name = person.person_id
         leads[name] = name if name in living else leads[person.into_id]
-        hosts = {names[root]: root for root in homes[name]}
+        hosts = {back[name]: 0} if name in back else {names[root]: root for root in homes[name]}
         if name not in living and hosts and leads[name] not in hosts:
             leads[name] = min(hosts, key=hosts.__getitem__)
             found.append(Redirect(name, leads[name]))
@@ -286,8 +271,9 @@ def _new_origins(
     earlier_ids: Sequence[str],
     names: dict[int, str],
     leads: dict[str, str],
+    back: dict[int, str | None],
 ) -> list[tuple[int, str | None]]:
-    """Changed origins: one that is not under the node's person is no origin of it any more."""
+    """Changed origins: one that is not under the node's person is no origin of it any more; `back` are those of before."""
     found: list[tuple[int, str | None]] = []
     for node, name in sorted(origin.items()):
         was, now = earlier_ids[earlier[node]], names[int(anchor[node])]
@@ -295,6 +281,8 @@ def _new_origins(
         is_under = leads.get(name, leads[was]) == now
         before = None if name == was else name
         after = name if is_under and name != now else None
+        if node in back and leads.get(back[node] or now, now) == now:
+            after = back[node]
         if before != after:
             found.append((node, after))
     return found

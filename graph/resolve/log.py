@@ -20,11 +20,12 @@ revoke   an operator took that back
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from graph.resolve.changes import Retired
+from graph.resolve.changes import Former, Retired
 from graph.resolve.log_database import IdentityDatabase
 
 __all__ = ["IdentityLog", "LogEntry"]
@@ -121,17 +122,14 @@ class IdentityLog(IdentityDatabase):
             )
         ]
 
-    def moved_from(self, person_id: str) -> list[tuple[str, str, str]]:
-        """Kind and id of a living person's members that came from another person, with that person."""
-        return [
-            (kind, id_, person)
-            for kind, id_, person, _ in self.rows(
-                "SELECT m.kind, m.id, l.other_id, max(l.seq) FROM log l JOIN members m ON m.kind = l.kind AND m.id = l.id "
-                "AND m.person_id = l.person_id "
-                "WHERE l.action = 'move' AND l.person_id = ? AND l.run >= m.since_run GROUP BY m.kind, m.id",
-                person_id,
-            )
-        ]
+    def former(self, shape: bytes) -> Former | None:
+        """The person that last had exactly the members of this hash."""
+        found = self.rows("SELECT person_id, run, retired, origins FROM former WHERE shape = ?", shape)
+        if not found:
+            return None
+        person_id, run, retired, origins = found[0]
+        members = {(kind, id_): origin for kind, id_, origin in json.loads(origins)}
+        return Former(shape, person_id, run, tuple(json.loads(retired)), members)
 
     def entries(self, actions: Iterable[str] = (), *, person_id: str | None = None, limit: int = 100) -> list[LogEntry]:
         """The newest log entries first; of these actions, or of all; of one person, or of all."""
@@ -172,6 +170,21 @@ class IdentityLog(IdentityDatabase):
     def put_origins(self, origins: Iterable[tuple[str | None, str, str]]) -> None:
         """Change origins of members: (origin or None for the member's own person, kind, id)."""
         self.change_many("UPDATE members SET origin_id = ? WHERE kind = ? AND id = ?", origins)
+
+    def put_former(self, run: int, persons: Iterable[Former]) -> None:
+        """Write down what persons were before this run changed them."""
+        self.change_many(
+            f"INSERT OR REPLACE INTO former VALUES (?, ?, {int(run)}, ?, ?)",
+            (
+                (
+                    p.shape,
+                    p.person_id,
+                    json.dumps(p.retired),
+                    json.dumps([(k, i, origin) for (k, i), origin in p.origins.items()]),
+                )
+                for p in persons
+            ),
+        )
 
     def remove_members(self, members: Iterable[tuple[str, str]]) -> None:
         """Forget members that the lake no longer has."""

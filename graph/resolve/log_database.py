@@ -8,6 +8,8 @@ members            kind, id -> person_id, the run that first saw the member, and
 persons            every id ever given, with its anchor and the runs that made and retired it; an id is never given twice
 aliases            retired id -> into_id, the person it is under, and current_id, the living person at the end of that chain;
                    into_id makes a forest whose roots are living, so that no alias can lead back to itself
+former             persons as they were before a run changed them: a hash of the members -> the person, that run (the last one),
+                   the retired ids that led to it and the origins of its members, both as JSON
 log                append-only, see `log`
 assertions         what operators said, see `log_assertions`; rows are revoked, never deleted
 assertion_members  the members of the groups of an assertion about groups
@@ -26,7 +28,10 @@ from graph.errors import HomeError, HomeNotWritable
 
 __all__ = ["IdentityDatabase"]
 
-_VERSION = 2  # PRAGMA user_version; 0 is the first form, without origins, into_id and assertions
+_VERSION = (
+    3  # PRAGMA user_version; 0 is the first form, without origins, into_id and assertions, 2 the one without former persons
+)
+_WITH_ASSERTIONS = 2
 
 _ASSERTIONS = """
 CREATE TABLE assertions (number INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT NOT NULL, left_kind TEXT NOT NULL,
@@ -34,6 +39,10 @@ CREATE TABLE assertions (number INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT N
     at TEXT NOT NULL, seq INTEGER NOT NULL, revoked_at TEXT, revoked_by TEXT);
 CREATE TABLE assertion_members (number INTEGER NOT NULL, side INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
     PRIMARY KEY (number, side, kind, id)) WITHOUT ROWID;
+"""
+_FORMER = """
+CREATE TABLE former (shape BLOB PRIMARY KEY, person_id TEXT NOT NULL, run INTEGER NOT NULL, retired TEXT NOT NULL,
+    origins TEXT NOT NULL) WITHOUT ROWID;
 """
 _SCHEMA = f"""
 CREATE TABLE members (kind TEXT, id TEXT, person_id TEXT NOT NULL, since_run INTEGER NOT NULL,
@@ -46,6 +55,7 @@ CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, a
 CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), run INTEGER NOT NULL, version TEXT, parameters TEXT);
 INSERT INTO state VALUES (1, 0, NULL, NULL);
 {_ASSERTIONS}
+{_FORMER}
 PRAGMA user_version = {_VERSION};
 """
 # The first form kept only the end of each chain; who was merged into whom, and who was moved by that, is in its log.
@@ -66,6 +76,12 @@ UPDATE members SET origin_id = moved.other_id FROM (
     WHERE l.action = 'move' GROUP BY l.kind, l.id
 ) AS moved WHERE moved.kind = members.kind AND moved.id = members.id;
 {_ASSERTIONS}
+{_FORMER}
+PRAGMA user_version = {_VERSION};
+"""
+_FROM_SECOND = f"""
+{_FORMER}
+DROP INDEX IF EXISTS log_moves;
 PRAGMA user_version = {_VERSION};
 """
 # Made after the first bulk load, when sorting once is cheaper than keeping order row by row.
@@ -74,7 +90,6 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS members_person ON members (person_id)",
     "CREATE INDEX IF NOT EXISTS aliases_current ON aliases (current_id)",
     "CREATE INDEX IF NOT EXISTS aliases_into ON aliases (into_id)",
-    "CREATE INDEX IF NOT EXISTS log_moves ON log (person_id) WHERE action = 'move'",
 )
 
 
@@ -147,7 +162,7 @@ class IdentityDatabase:
 
     def has_assertions(self) -> bool:
         """Whether the database has the tables of operator assertions; a reader may find one that no writer has opened since."""
-        return int(self.one("PRAGMA user_version")) >= _VERSION
+        return int(self.one("PRAGMA user_version")) >= _WITH_ASSERTIONS
 
     def build_indexes(self) -> None:
         """Make the indexes that are not there yet."""
@@ -165,7 +180,8 @@ class IdentityDatabase:
                 "use that version"
             )
         empty = self.one("SELECT count(*) FROM sqlite_master") == 0
-        self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA if empty else _FROM_FIRST} COMMIT;")
+        older = _FROM_SECOND if version >= _WITH_ASSERTIONS else _FROM_FIRST
+        self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA if empty else older} COMMIT;")
         if not empty:
             with self.transaction():
                 self.build_indexes()

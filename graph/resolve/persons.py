@@ -91,6 +91,7 @@ def record(log: IdentityLog, persons: Persons) -> None:
     owner = persons.ids.take(pa.array(numbers, pa.int64())).to_pylist()
     log.put_members(run, (kinds[n] for n in numbers), (ids[n] for n in numbers), owner)
     log.put_origins((origin, kinds[n], ids[n]) for n, origin in changes.origins)
+    log.put_former(run, changes.former)
     person_of = dict(zip(numbers, owner, strict=True)) if moved or changes.joined else {}
     log.append(run, at, "join", ((person_of[n], None, kinds[n], ids[n], "new in the lake") for n in changes.joined))
     log.append(run, at, "move", ((person_of[n], old, kinds[n], ids[n], "merge or split") for n, old in changes.moved))

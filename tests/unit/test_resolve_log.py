@@ -173,6 +173,22 @@ def test_a_log_of_the_first_form_loses_no_id_and_its_merges_can_be_taken_apart(t
     world.close()
 
 
+def test_a_log_of_the_second_form_remembers_former_persons_from_now_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([[account("a1"), account("a2")], [account("a3")]])
+    world.log.change("DROP TABLE former")
+    world.log.change("PRAGMA user_version = 2")
+    world.close()
+    with IdentityLog(tmp_path, create=False) as reader:  # before any writer came
+        assert standing(reader) == []
+    world = World(tmp_path)
+    before = world.persons()
+    world.run([[account("a1")], [account("a2"), account("a3")]])
+    world.run([[account("a1"), account("a2")], [account("a3")]])
+    assert world.persons() == before
+    world.close()
+
+
 def test_a_log_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     filled(tmp_path).close()
     database = sqlite3.connect(tmp_path / "identity.sqlite")
