@@ -79,6 +79,7 @@ def consents_of(workspace: Workspace, resolution: Resolution, control: Control) 
             control.consents,
             clock=now,
             legal_basis=legal_basis(workspace.settings.legal_basis),
+            vendor=workspace.settings.tcf_vendor,
         )
 
 

@@ -32,6 +32,13 @@ class Settings(BaseSettings):
         description="basis for people without any consent record: `consent` releases nobody without one; "
         "or contract, legal_obligation, vital_interests, public_interest, legitimate_interest; a refusal beats each",
     )
+    tcf_vendor: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="the operator's id in the IAB Global Vendor List, which consent strings must name; "
+        "without one the operator counts as the publisher, and only their purposes are asked",
+    )
     engine: Literal["duckdb"] = Field("duckdb", description="compute engine")
     host: str = Field("127.0.0.1", description="address that `tessera serve` listens on")
     port: int = Field(8000, ge=1, le=65535, description="port that `tessera serve` listens on")

@@ -5,7 +5,8 @@ TesseraError
 │   ├── SourceNotFound
 │   ├── UnknownTable
 │   ├── DuplicateTable
-│   └── UnreadableFile
+│   ├── UnreadableFile
+│   └── SignalRefused          a consent string that permits nothing (graph.privacy.signals)
 ├── HomeError                  the home folder cannot be used
 │   ├── HomeLocked             another process writes to it
 │   ├── HomeNotWritable

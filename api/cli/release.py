@@ -118,27 +118,38 @@ def consent_show(subject: Annotated[str, typer.Argument(metavar="KIND:ID")], as_
 @consent.command("set")
 def consent_set(
     subject: Annotated[str, typer.Argument(metavar="KIND:ID")],
-    purposes: Annotated[str, typer.Option(help="TCF purpose numbers separated by commas; empty refuses everything.")],
+    purposes: Annotated[
+        str | None, typer.Option(help="TCF purpose numbers separated by commas; empty refuses everything.")
+    ] = None,
+    tc_string: Annotated[str | None, typer.Option("--tc-string", help="A TC string (TCF 2.2 or 2.3).")] = None,
+    gpp_string: Annotated[str | None, typer.Option("--gpp-string", help="A Global Privacy Platform string.")] = None,
     gpc: Annotated[bool, typer.Option("--gpc", help="Global Privacy Control is on: refuses everything.")] = False,
 ) -> None:
-    """Record what a subject permits, from now on."""
+    """Record what a subject permits, from now on; of several answers what all of them permit."""
     from api import pipeline
     from graph.control import ConsentRecord
+    from graph.privacy.signals import verdict
 
     kind, identifier = node(subject)
-    given = [p.strip() for p in purposes.split(",") if p.strip()]
-    if any(not p.isdigit() for p in given):
+    if purposes is None and tc_string is None and gpp_string is None and not gpc:
+        raise InputError("nothing to record; give --purposes, --tc-string, --gpp-string or --gpc")
+    given = None if purposes is None else [p.strip() for p in purposes.split(",") if p.strip()]
+    if given is not None and any(not p.isdecimal() for p in given):
         raise InputError(f"--purposes {purposes!r} is not a list of purpose numbers such as 1,3,4")
-    now = pipeline.now()
+    if (refusal := verdict(tc_string, gpp_string).refusal) is not None:
+        raise InputError(f"consent string refused: {refusal}; nothing was recorded")
+    record = ConsentRecord(
+        subject_kind=kind,
+        subject_id=identifier,
+        at=(now := pipeline.now()),
+        purposes=None if given is None else tuple(map(int, given)),
+        tc_string=tc_string,
+        gpp_string=gpp_string,
+        gpc=gpc,
+        source="operator",
+    )
     with workspace().control() as control:
-        control.consents.append(
-            [
-                ConsentRecord(
-                    subject_kind=kind, subject_id=identifier, purposes=tuple(map(int, given)), gpc=gpc, at=now, source="operator"
-                )
-            ],
-            now=now,
-        )
+        control.consents.append([record], now=now)
     say("recorded")
 
 

@@ -3,7 +3,8 @@ over people.
 
 Rules (DESIGN.md section 8), all of them failing closed:
 - a subject's newest record by its own time is in force; of several with one time, what all of them permit;
-- it permits the purposes that it lists. `gpc`, an empty list, no list, or a TC or GPP string alone permit nothing;
+- it permits the purposes that it lists and those of its TC and GPP strings (`graph.privacy.signals`), of several only what all of
+  them permit. `gpc`, an empty list, a string that is refused, or nothing said at all permit nothing;
 - a refusal without a time always holds; another record without a time counts as the oldest;
 - a record of the future permits nothing until its time has come, but refuses at once;
 - a person is permitted what every member with a record permits; one refusing device refuses for the person;
@@ -67,13 +68,15 @@ class Consents:
         *,
         clock: Callable[[], datetime],
         legal_basis: LegalBasis | None = None,
+        vendor: int | None = None,
     ) -> None:
-        """`connection` has the lake's view `consents`; `members` is `Resolution.members`."""
+        """`connection` has the lake's view `consents`; `members` is `Resolution.members`; `vendor` is the operator's id in the
+        Global Vendor List, None where it is no vendor but the publisher."""
         self._log = log
         self._clock = clock
         self._legal_basis = legal_basis
         self._lock = Lock()
-        self._records = RecordStore(connection, members)
+        self._records = RecordStore(connection, members, vendor)
         people = self._records.people()
         self._people: pa.Array = people["person_id"].combine_chunks()
         self._position = {p: i for i, p in enumerate(self._people.to_pylist())}
@@ -139,7 +142,8 @@ class Consents:
         return ConsentState.GRANTED if (int(folded.permitted[at]) >> purpose) & 1 else ConsentState.REFUSED
 
     def history(self, subject_kind: str, subject_id: str) -> pa.Table:
-        """One subject's records of lake and log, oldest first: at, purposes, tc_string, gpp_string, gpc, source."""
+        """One subject's records of lake and log, oldest first: at, purposes, tc_string, gpp_string, gpc, source, permits,
+        refusal."""
         self._current()
         with self._lock:
             return self._records.history(subject_kind, subject_id)

@@ -1,7 +1,7 @@
 """Consent records side by side, from the lake and from the control store's log, and their fold into what people permit.
 
 An in-memory DuckDB holds them, so that three million members fold in a second and one withdrawal in milliseconds. What a
-record permits is a number with a bit for each purpose.
+record permits is a number with a bit for each purpose. Consent strings are read once each, however many records repeat them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from graph.control import ConsentRecord
 from graph.database import connect
+from graph.privacy.signals.verdict import verdict
 from graph.tables import TIME
 
 __all__ = ["RecordStore"]
@@ -33,13 +34,18 @@ _RECORD = pa.schema(
     ]
 )
 
-# Purpose n is bit n; TC strings have room for 24 of them. What is no number from 1 to 24 permits nothing.
+# Purpose n is bit n; TC strings have room for 24 of them. What is no number from 1 to 24 permits nothing. Purposes that are
+# listed and purposes of strings (`signal`) cut each other down; what is not there (null) cuts nothing, and nothing there permits
+# nothing.
 _PERMITTED = """
-CASE WHEN gpc OR purposes IS NULL THEN 0
-     ELSE coalesce(list_aggregate(
+CASE WHEN gpc OR (purposes IS NULL AND signal IS NULL) THEN 0
+     ELSE coalesce(signal, -1) & CASE WHEN purposes IS NULL THEN -1 ELSE coalesce(list_aggregate(
               list_transform(list_filter(purposes, lambda p: regexp_full_match(trim(p), '0?[1-9]|1[0-9]|2[0-4]')),
-                             lambda p: 1::BIGINT << CAST(trim(p) AS INTEGER)), 'bit_or'), 0)
+                             lambda p: 1::BIGINT << CAST(trim(p) AS INTEGER)), 'bit_or'), 0) END
 END"""
+
+_STRINGS = "SELECT DISTINCT tc_string, gpp_string FROM arriving WHERE tc_string IS NOT NULL OR gpp_string IS NOT NULL"
+_SIGNAL = pa.schema([("tc_string", pa.string()), ("gpp_string", pa.string()), ("signal", pa.int64())])
 
 # The newest time stands for a refusal without one, the oldest for any other record without one.
 _PLACED = """
@@ -58,8 +64,9 @@ SELECT person, bit_and(permitted) AS permitted FROM chosen JOIN subject USING (k
 class RecordStore:
     """Records by subject, members by person. Not safe to share between threads: its owner locks."""
 
-    def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table) -> None:
-        """`lake` has the view `consents`; `members` is `Resolution.members`."""
+    def __init__(self, lake: duckdb.DuckDBPyConnection, members: pa.Table, vendor: int | None = None) -> None:
+        """`lake` has the view `consents`; `members` is `Resolution.members`; `vendor` is the operator's id in consent strings."""
+        self._vendor = vendor
         self._connection = connect()
         self._connection.register("members", members.select(["kind", "id", "person_id", "class"]))
         self._connection.execute(
@@ -109,12 +116,17 @@ class RecordStore:
         return np.asarray(rows["person"], dtype=np.int64), np.asarray(rows["permitted"], dtype=np.int64)
 
     def history(self, kind: str, subject_id: str) -> pa.Table:
-        """One subject's records, oldest first, those without a time at the end they count for."""
-        return self._connection.sql(
-            'SELECT "at", purposes, tc_string, gpp_string, gpc, source FROM record '
+        """One subject's records, oldest first, those without a time at the end they count for; `permits` are the purposes of
+        each, `refusal` says why its strings were refused."""
+        found = self._connection.sql(
+            'SELECT "at", purposes, tc_string, gpp_string, gpc, source, '
+            "list_filter(range(1, 25), lambda p: (permitted >> p) & 1 = 1) AS permits FROM record "
             "WHERE kind = $kind AND id = $id ORDER BY placed",
             params={"kind": kind, "id": subject_id},
         ).to_arrow_table()
+        strings = zip(found["tc_string"].to_pylist(), found["gpp_string"].to_pylist(), strict=True)
+        refusals = [verdict(tc, gpp, self._vendor).refusal for tc, gpp in strings]
+        return found.append_column("refusal", pa.array(refusals, pa.string()))
 
     def person_of(self, kind: str, subject_id: str) -> str | None:
         """The person that a device or account belongs to."""
@@ -126,7 +138,20 @@ class RecordStore:
 
     def _take(self, statement: str, records: pa.Table) -> None:
         self._connection.register("arriving", records)
+        self._connection.register("signals", self._signals())
         self._connection.execute(
-            f"{statement} SELECT *, {_PLACED} AS placed FROM (SELECT *, {_PERMITTED} AS permitted FROM arriving)"
+            f"{statement} SELECT * EXCLUDE (signal), {_PLACED} AS placed "
+            f"FROM (SELECT arriving.*, signal, {_PERMITTED} AS permitted FROM arriving LEFT JOIN signals "
+            "ON arriving.tc_string IS NOT DISTINCT FROM signals.tc_string "
+            "AND arriving.gpp_string IS NOT DISTINCT FROM signals.gpp_string)"
         )
+        self._connection.unregister("signals")
         self._connection.unregister("arriving")
+
+    def _signals(self) -> pa.Table:
+        """What each pair of strings among the arriving records permits; null where they say nothing."""
+        pairs = self._connection.execute(_STRINGS).fetchall()
+        told = [verdict(tc, gpp, self._vendor).purposes for tc, gpp in pairs]
+        masks = [None if purposes is None else sum(1 << p for p in purposes) for purposes in told]
+        columns = [[tc for tc, _ in pairs], [gpp for _, gpp in pairs], masks]
+        return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, _SIGNAL, strict=True)], schema=_SIGNAL)

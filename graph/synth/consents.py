@@ -1,6 +1,7 @@
 """Consents: granted, partial, refused, withdrawn later, or never asked; as purposes or as TCF strings.
 
-The core segment follows IAB Europe's "Consent string and vendor list formats", version 2.3.
+The strings follow IAB Tech Lab's "Transparency and Consent String with Global Vendor & CMP List Formats", version 2.3: a core
+segment and the mandatory one of disclosed vendors.
 """
 
 from __future__ import annotations
@@ -64,10 +65,11 @@ def consent_table(parameters: Population, people: People, accounts: Accounts, de
 
 
 def encode_tcf(purposes: Sequence[str], seconds: float) -> str:
-    """Core segment that consents to `purposes` (numbers as text) at a time in seconds since 1970; no vendors listed."""
+    """A string that consents to `purposes` (numbers as text) at a time in seconds since 1970; vendor 1 was disclosed, and
+    consented to where there are purposes."""
     deciseconds = int(seconds // 86_400) * 864_000  # TCF 2.2 and later keep the day alone
     chosen = "".join("1" if str(i) in purposes else "0" for i in range(1, 25))
-    bits = "".join(
+    core = "".join(
         (
             f"{2:06b}",  # version
             f"{deciseconds:036b}" * 2,  # created, updated
@@ -80,10 +82,14 @@ def encode_tcf(purposes: Sequence[str], seconds: float) -> str:
             "0" * 24,  # legitimate interest
             "0",  # purpose one treatment
             f"{ord('D') - 65:06b}{ord('E') - 65:06b}",  # publisher's country
-            "0" * 17,  # vendor consents: highest id 0, bit field
+            f"{1:016b}01" if purposes else "0" * 17,  # vendor consents: highest id, bit field
             "0" * 17,  # vendor legitimate interest: the same
             "0" * 12,  # no publisher restrictions
         )
     )
+    return f"{_base64(core)}.{_base64(f'{1:03b}{1:016b}01')}"
+
+
+def _base64(bits: str) -> str:
     bits += "0" * (-len(bits) % 8)
     return base64.urlsafe_b64encode(int(bits, 2).to_bytes(len(bits) // 8, "big")).decode().rstrip("=")

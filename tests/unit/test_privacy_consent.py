@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from consent_strings import gpp, tc_string
 from privacy_samples import EVERYTHING, NOW, consent, consents_view, members
 
 from graph.control import ConsentRecord, Control, sqlite_url
@@ -33,6 +34,7 @@ def _consents(control: Control, rows: list[dict[str, Any]], basis: LegalBasis | 
         return Consents(connection, table, control.consents, clock=lambda: NOW, legal_basis=basis)
 
 
+OLD = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA"  # TCF 2.0
 GRANTED, REFUSED, UNKNOWN = ConsentState.GRANTED, ConsentState.REFUSED, ConsentState.UNKNOWN
 LATER, EARLIER, FUTURE = NOW - timedelta(hours=1), NOW - timedelta(days=9), NOW + timedelta(days=1)
 
@@ -51,10 +53,21 @@ LATER, EARLIER, FUTURE = NOW - timedelta(hours=1), NOW - timedelta(days=9), NOW 
         ),
         pytest.param([consent("account", "a", EVERYTHING, gpc=True)], REFUSED, id="Global Privacy Control"),
         pytest.param([consent("account", "a", EVERYTHING, gpc=False)], GRANTED, id="no signal"),
-        pytest.param(
-            [consent("account", "a", None, tc_string="COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA")], REFUSED, id="TC string"
-        ),
-        pytest.param([consent("account", "a", None, gpp_string="DBABMA~CPXxRfA")], REFUSED, id="GPP string"),
+        pytest.param([consent("account", "a", None, tc_string=tc_string([1, 4]))], GRANTED, id="TC string"),
+        pytest.param([consent("account", "a", None, tc_string=tc_string([1, 3]))], REFUSED, id="TC string without the purpose"),
+        pytest.param([consent("account", "a", None, tc_string=OLD)], REFUSED, id="TC string of an old policy"),
+        pytest.param([consent("account", "a", EVERYTHING, tc_string="")], REFUSED, id="empty TC string"),
+        pytest.param([consent("account", "a", EVERYTHING, tc_string=OLD)], REFUSED, id="purposes and a refused TC string"),
+        pytest.param([consent("account", "a", ["3"], tc_string=tc_string([4]))], REFUSED, id="purposes cut the TC string"),
+        pytest.param([consent("account", "a", ["4"], tc_string=tc_string([3]))], REFUSED, id="the TC string cuts purposes"),
+        pytest.param([consent("account", "a", ["4"], tc_string=tc_string([4]))], GRANTED, id="purposes and TC string"),
+        pytest.param([consent("account", "a", None, tc_string=tc_string([4]), gpc=True)], REFUSED, id="TC string and control"),
+        pytest.param([consent("account", "a", None, gpp_string="DBABMA~CPXxRfA")], REFUSED, id="broken GPP string"),
+        pytest.param([consent("account", "a", None, gpp_string=gpp({6: "1YNN"}))], GRANTED, id="GPP string"),
+        pytest.param([consent("account", "a", ["4"], gpp_string=gpp({6: "1YYN"}))], REFUSED, id="GPP string, opted out"),
+        pytest.param([consent("account", "a", ["4"], gpp_string=gpp({6: "1---"}))], GRANTED, id="GPP string, not applicable"),
+        pytest.param([consent("account", "a", None, gpp_string=gpp({6: "1---"}))], REFUSED, id="nothing but not applicable"),
+        pytest.param([consent("account", "a", [], gpp_string=gpp({6: "1YNN"}))], REFUSED, id="an empty list and a GPP string"),
         pytest.param([consent("account", "a", EVERYTHING), consent("account", "a", [], at=LATER)], REFUSED, id="withdrawn later"),
         pytest.param([consent("account", "a", EVERYTHING), consent("account", "a", [], at=EARLIER)], GRANTED, id="given later"),
         pytest.param([consent("account", "a", EVERYTHING), consent("account", "a", [])], REFUSED, id="both at one time"),
@@ -81,6 +94,26 @@ def test_what_a_person_permits(control: Control, rows: list[dict[str, Any]], exp
     based = _consents(control, rows, LegalBasis.LEGITIMATE_INTEREST)
     assert based.allowed(["p", "q", "nobody"], P4).tolist() == [expected is not REFUSED, True, False]
     assert based.state("p", P4) is expected
+
+
+def test_strings_of_lake_and_log_count_for_the_operators_vendor(control: Control) -> None:
+    disclosed, other = tc_string([4], consented=[7], disclosed=[7]), tc_string([4], consented=[8], disclosed=[7, 8])
+    rows = [consent("account", "a", None, tc_string=disclosed), consent("account", "b", None, tc_string=other)]
+    table = members([("account", "a", "p"), ("device", "d", "p"), ("account", "b", "q")])
+    expected = {None: [True, True], 7: [True, False], 8: [False, True], 9: [False, False]}
+    for vendor, allowed in expected.items():
+        with consents_view(rows) as connection:
+            consents = Consents(connection, table, control.consents, clock=lambda: NOW, vendor=vendor)
+        assert consents.allowed(["p", "q"], P4).tolist() == allowed
+    control.consents.append([ConsentRecord("account", "b", NOW, gpp_string=gpp({2: disclosed}), purposes=(4,))], now=NOW)
+    control.consents.append([ConsentRecord("account", "a", NOW, tc_string="junk", purposes=(4,))], now=NOW)
+    with consents_view(rows) as connection:
+        consents = Consents(connection, table, control.consents, clock=lambda: NOW, vendor=7)
+    assert consents.allowed(["p", "q"], P4).tolist() == [False, True]
+    told = consents.history("account", "a").select(["permits", "refusal"]).to_pylist()
+    assert [row["permits"] for row in told] == [[4], []]
+    assert told[0]["refusal"] is None
+    assert told[1]["refusal"] == "it is of version 35, not 2"
 
 
 def test_a_refusal_of_one_purpose_is_no_objection_to_everything(control: Control) -> None:

@@ -25,6 +25,7 @@ import pytest
 
 from graph.errors import InputError, SettingsError
 from graph.files import read_table
+from graph.privacy.signals import Verdict, verdict
 from graph.synth import MILLION, PRESETS, Population, Truth, generate
 from graph.synth.accounts import NULL_LIKES
 from graph.synth.consents import encode_tcf
@@ -314,9 +315,13 @@ def test_a_tenth_of_the_million_stays_small(tmp_path: Path) -> None:
 
 
 def test_consent_strings_carry_their_purposes() -> None:
-    """Read back by the bit offsets of the TCF core segment."""
+    """Read back by the bit offsets of the TCF core segment, and by the reader of consent strings."""
     moment = datetime(2026, 1, 5, 13, 30, tzinfo=UTC)
-    text = encode_tcf(["1", "7", "10"], moment.timestamp())
+    string = encode_tcf(["1", "7", "10"], moment.timestamp())
+    for vendor, permitted in ((None, {1, 7, 10}), (1, {1, 7, 10}), (2, set())):
+        assert verdict(string, None, vendor).purposes == permitted
+    assert verdict(encode_tcf([], moment.timestamp()), None) == Verdict(frozenset())
+    text = string.split(".")[0]
     raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     bits = "".join(f"{byte:08b}" for byte in raw)
     assert int(bits[:6], 2) == 2
