@@ -24,15 +24,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Vendors:
-    """A set of vendor ids, from 1 on: inclusive ranges."""
+    """A set of vendor ids, from 1 on: inclusive ranges, or the bits of a field `width` long, the first of them for id 1."""
 
-    ranges: tuple[tuple[int, int], ...]
+    ranges: tuple[tuple[int, int], ...] = ()
+    field: int = 0
+    width: int = 0
 
     def __contains__(self, vendor: int) -> bool:
+        if 1 <= vendor <= self.width and self.field >> (self.width - vendor) & 1:
+            return True
         return any(first <= vendor <= last for first, last in self.ranges)
 
     def __bool__(self) -> bool:
-        return bool(self.ranges)
+        return bool(self.ranges) or bool(self.field)
 
 
 VendorForm = Callable[[Bits], Vendors]
@@ -118,15 +122,7 @@ def forbidden(found: tuple[Restriction, ...], vendor: int | None) -> frozenset[i
 
 
 def _field(bits: Bits, width: int) -> Vendors:
-    text = f"{bits.take(width):0{width}b}" if width else ""
-    found = []
-    start = text.find("1")
-    while start >= 0:
-        end = text.find("0", start)
-        end = len(text) if end < 0 else end
-        found.append((start + 1, end))
-        start = text.find("1", end)
-    return Vendors(tuple(found))
+    return Vendors(field=bits.take(width), width=width)
 
 
 def _range(first: int, last: int) -> tuple[int, int]:
