@@ -6,7 +6,7 @@ The operator acts for a tenant, so that audiences made here are seen by that ten
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +19,14 @@ from api.http.logs import make_logger
 from api.http.metrics import Metrics
 from api.http.resources import Resources
 from api.http.schemas.audiences import NewAudience
+from api.segments import segments_of
 from api.workspace import Workspace
 from graph.control import Audience
 from graph.errors import InputError
-from graph.privacy import AudienceRows, Caller, Denied, Released, Subgraph, SubgraphLevel
+from graph.privacy import Accounts, AudienceRows, Caller, Denied, Platform, Released, Subgraph, SubgraphLevel, UploadRows
+from graph.progress import Progress, ignore_progress
 
-__all__ = ["create", "release", "release_subgraph"]
+__all__ = ["create", "release", "release_subgraph", "release_upload"]
 
 _DEFINITION: TypeAdapter[Any] = TypeAdapter(NewAudience)
 
@@ -46,12 +48,43 @@ def create(workspace: Workspace, tenant: str, document: object) -> dict[str, Any
     return {"audience_id": made.audience_id, "name": made.name, "kind": made.kind.value, "size": made.size}
 
 
-def release(workspace: Workspace, tenant: str, audience_id: str, recipient: str) -> Released[AudienceRows] | Denied:
-    """An audience as pseudonyms for a file. Raises InputError for an audience that is not the tenant's, NothingResolved."""
+def release(
+    workspace: Workspace, tenant: str, audience_id: str, recipient: str, *, segments: Sequence[str] | None = None
+) -> Released[AudienceRows] | Denied:
+    """An audience as pseudonyms for a file; `segments` are asked for OpenRTB, empty for those of its rule. Raises InputError for
+    an audience that is not the tenant's, or that no segment stands for; NothingResolved."""
     with _resources(workspace) as opened:
-        people = opened.control.audiences.members(_audience(opened, tenant, audience_id).audience_id)["person_id"]
+        audience = _audience(opened, tenant, audience_id)
         return opened.view.gate.row_list(
-            people, audience_id=audience_id, recipient=recipient, caller=Caller(tenant, "operator"), file=True
+            opened.control.audiences.members(audience_id)["person_id"],
+            audience_id=audience_id,
+            recipient=recipient,
+            caller=Caller(tenant, "operator"),
+            file=True,
+            segments=() if segments is None else segments_of(audience, opened.view.interests, segments),
+        )
+
+
+def release_upload(
+    workspace: Workspace,
+    tenant: str,
+    audience_id: str,
+    recipient: str,
+    platform: Platform,
+    progress: Progress = ignore_progress,
+) -> Released[UploadRows] | Denied:
+    """An audience as hashed identifiers for a platform. Raises InputError for an audience that is not the tenant's,
+    NothingResolved, HomeNotWritable."""
+    with _resources(workspace) as opened, workspace.connection() as connection:
+        _audience(opened, tenant, audience_id)
+        return opened.view.gate.upload(
+            opened.control.audiences.members(audience_id)["person_id"],
+            Accounts(connection, opened.view.resolution.members),
+            platform,
+            audience_id=audience_id,
+            recipient=recipient,
+            caller=Caller(tenant, "operator"),
+            progress=progress,
         )
 
 

@@ -6,7 +6,8 @@ Every raw id starts with `raw-`, so that a test can look for any of them in what
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from graph.control import Audience, AudienceKind, Control
-from graph.privacy import Caller, Consents, Gate, GateSettings, LegalBasis
+from graph.privacy import Accounts, Caller, Consents, Gate, GateSettings, LegalBasis
 from graph.resolution import MEMBERS
 from graph.schema import Edge, Label, Type
 from graph.snapshot import Snapshot, node_schema, relationship_schema
@@ -52,6 +53,37 @@ def members(rows: Iterable[tuple[str, str, str] | tuple[str, str, str, str]]) ->
 def everybody(count: int) -> list[str]:
     """Person ids."""
     return [f"raw-p{i:05d}" for i in range(count)]
+
+
+def account_rows(people: Sequence[str]) -> list[dict[str, Any]]:
+    """One account of each of the people, with everything that a platform may ask for."""
+    return [
+        {
+            "account_id": f"{person}-account",
+            "email": f"{person}@shop.example",
+            "phone": f"+4930{number:07d}",
+            "given_name": f"Given {person}",
+            "family_name": f"Family {person}",
+            "city": "Köln",
+            "region": "Nordrhein-Westfalen",
+            "postcode": f"{50000 + number % 999}",
+            "country": "DE",
+            "birth_date": "1990-01-31",
+            "gender": "female",
+        }
+        for number, person in enumerate(people)
+    ]
+
+
+@contextmanager
+def accounts_of(rows: Sequence[Mapping[str, Any]], people: Sequence[str]) -> Iterator[Accounts]:
+    """Accounts as the gate reads them; those whose id begins with a person's belong to the person."""
+    connection = duckdb.connect()
+    connection.register("accounts", pa.Table.from_pylist([dict(row) for row in rows], schema=lake_schema("accounts")))
+    known = set(people)
+    owned = (("account", row["account_id"], row["account_id"].rpartition("-")[0]) for row in rows)
+    with connection:
+        yield Accounts(connection, members(row for row in owned if row[2] in known))
 
 
 def gate_over(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.console import emit, fail, say, table
+from api.cli.console import emit, fail, progress, say, table
 from api.cli.graph_commands import node
-from api.cli.options import Json, Out, workspace
+from api.cli.options import Json, Out, Quiet, workspace
 from graph.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -72,13 +72,41 @@ def audience_export(
     out: Out,
     recipient: Annotated[str, typer.Option(help="Who gets the file; pseudonyms differ between recipients.")],
     tenant: Tenant = "default",
+    form: Annotated[
+        str,
+        typer.Option("--format", help="`pseudonyms`; `openrtb` (.jsonl); hashed for `google`, `meta`, `tiktok`, `uid2` (.csv)."),
+    ] = "pseudonyms",
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(help="OpenRTB: what stands for the audience, 4:ID or 9:ID; else the IAB tags of its rule. Repeat it."),
+    ] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write an audience's people as pseudonyms, by the rules for row lists."""
+    """Write an audience's people as pseudonyms or for an advertising platform, by the rules for row lists."""
     from api import audiences
-    from graph.export import write_audience
+    from graph.export import write_audience, write_openrtb, write_upload
+    from graph.files import SUFFIXES
+    from graph.privacy import PLATFORMS
 
-    manifest = write_audience(_let_out(audiences.release(workspace(), tenant, audience_id, recipient)), out)
+    suffixes = {"pseudonyms": SUFFIXES, "openrtb": (".jsonl",)} | dict.fromkeys(PLATFORMS, (".csv",))
+    if form not in suffixes:
+        raise InputError(f"--format {form!r} is not one of {', '.join(suffixes)}")
+    if out.suffix not in suffixes[form]:  # before anything is released
+        raise InputError(
+            f"{out}: cannot write {form} as {out.suffix or 'a file without suffix'}; use {', '.join(suffixes[form])}"
+        )
+    if segment and form != "openrtb":
+        raise InputError("--segment is for --format openrtb")
+    asked = workspace(), tenant, audience_id, recipient
+    if form in PLATFORMS:
+        with progress(quiet or as_json) as show:
+            uploaded = audiences.release_upload(*asked, PLATFORMS[form], show)
+        manifest = write_upload(_let_out(uploaded), out)
+    elif form == "openrtb":
+        manifest = write_openrtb(_let_out(audiences.release(*asked, segments=segment or [])), out)
+    else:
+        manifest = write_audience(_let_out(audiences.release(*asked)), out)
     _written(out, manifest.counts, as_json)
 
 

@@ -32,10 +32,18 @@ def measured(path: Path, counts: Mapping[str, int]) -> Manifest:
         raise HomeNotWritable(path.parent, error.strerror or str(error)) from error
 
 
-def write_manifest(path: Path, counts: Mapping[str, int], facts: Mapping[str, str]) -> Manifest:
-    """Write `<file>.manifest.json` after the file itself: a file without one is not complete. Raises HomeNotWritable."""
+def write_manifest(
+    path: Path,
+    counts: Mapping[str, int],
+    facts: Mapping[str, object],
+    left_out: Mapping[str, int | None] | None = None,
+) -> Manifest:
+    """Write `<file>.manifest.json` after the file itself: a file without one is not complete. `left_out` counts people by reason,
+    null where they are too few to tell. Raises HomeNotWritable."""
     manifest = measured(path, counts)
     content = {"file": path.name, **facts, "counts": dict(counts), "sha256": manifest.sha256}
+    if left_out is not None:
+        content["left_out"] = dict(left_out)
     try:
         replace_file(path.with_name(f"{path.name}.manifest.json"), json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:

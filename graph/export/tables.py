@@ -23,7 +23,8 @@ def write_audience(released: Released[AudienceRows], path: Path) -> Manifest:
     """Write an audience. Raises InputError for an unknown suffix, HomeNotWritable when it cannot be written."""
     rows = opened(released, AudienceRows)
     write_table(_pseudonyms(rows), path)
-    return write_manifest(path, {"people": len(rows.pseudonyms)}, {"export": rows.export_id, "recipient": rows.recipient})
+    facts = {"export": rows.export_id, "audience": rows.audience_id, "recipient": rows.recipient}
+    return write_manifest(path, {"people": len(rows.pseudonyms)}, facts, rows.left_out)
 
 
 def audience_bytes(released: Released[AudienceRows], suffix: str) -> bytes:

@@ -1,17 +1,21 @@
 """The privacy gate: what may leave, for whom, in which form."""
 
+from graph.privacy.caller import OPERATOR, Caller
 from graph.privacy.consent import Consents, ConsentState
-from graph.privacy.gate import OPERATOR, Caller, Gate
+from graph.privacy.gate import Gate
 from graph.privacy.payloads import (
     Aggregate,
     AudienceRows,
     OperatorTable,
     QueryRows,
+    Segment,
     Subgraph,
     SubgraphEdge,
     SubgraphLevel,
     SubgraphNode,
+    UploadRows,
 )
+from graph.privacy.platforms import PLATFORMS, Accounts, Platform
 from graph.privacy.purposes import LegalBasis, Purpose, Use, legal_basis, purpose_of
 from graph.privacy.query_rows import Column
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released
@@ -19,6 +23,8 @@ from graph.privacy.settings import GateSettings
 
 __all__ = [
     "OPERATOR",
+    "PLATFORMS",
+    "Accounts",
     "Aggregate",
     "AudienceRows",
     "Caller",
@@ -31,14 +37,17 @@ __all__ = [
     "GateSettings",
     "LegalBasis",
     "OperatorTable",
+    "Platform",
     "Purpose",
     "QueryRows",
     "ReleaseClass",
     "Released",
+    "Segment",
     "Subgraph",
     "SubgraphEdge",
     "SubgraphLevel",
     "SubgraphNode",
+    "UploadRows",
     "Use",
     "legal_basis",
     "purpose_of",

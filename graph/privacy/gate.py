@@ -7,44 +7,47 @@ differences are those of the people who are left.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from graph.control import AUDIENCE_PREFIX, Audience, AuditEntry, Control, Export, ExportRequest
+from graph.control import AUDIENCE_PREFIX, Audience, AuditEntry, Control
 from graph.privacy.anonymity import anonymous, person_graph
+from graph.privacy.caller import OPERATOR, Caller
 from graph.privacy.classes import class_graph
 from graph.privacy.consent import Consents, PersonIds
-from graph.privacy.payloads import Aggregate, AudienceRows, OperatorTable, QueryRows, Subgraph, SubgraphLevel
-from graph.privacy.pseudonyms import member_hashes, pseudonyms
+from graph.privacy.export_ledger import ExportLedger
+from graph.privacy.payloads import (
+    Aggregate,
+    AudienceRows,
+    OperatorTable,
+    QueryRows,
+    Segment,
+    Subgraph,
+    SubgraphLevel,
+    UploadRows,
+)
+from graph.privacy.platforms.accounts import Accounts, hashed_rows
+from graph.privacy.platforms.rules import Platform
+from graph.privacy.pseudonyms import pseudonyms
 from graph.privacy.purposes import Use, purpose_of
 from graph.privacy.query_rows import Column, people_named, shown, without_tags
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released, _release
 from graph.privacy.sensitive import is_sensitive
 from graph.privacy.settings import GateSettings
 from graph.privacy.stars import digest, stars
+from graph.progress import Progress, ignore_progress
 from graph.snapshot import Snapshot
 
-__all__ = ["OPERATOR", "Caller", "Gate"]
+__all__ = ["Gate"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: an API key of a tenant, or the operator at the command line."""
-
-    tenant_id: str
-    actor: str
-
-
-OPERATOR = Caller("operator", "operator")
-"""The local command line."""
 
 
 class Gate:
@@ -67,7 +70,7 @@ class Gate:
         self._sensitive = sensitive
         self._clock = clock
         self._settings = settings
-        self._hashes: NDArray[np.uint64] | None = None
+        self._ledger = ExportLedger(consents, control.exports, key, settings, clock)
 
     @property
     def consents(self) -> Consents:
@@ -111,23 +114,78 @@ class Gate:
         file: bool = True,
         offset: int = 0,
         limit: int | None = None,
+        segments: Sequence[Segment] = (),
     ) -> Released[AudienceRows] | Denied:
-        """An audience as pseudonyms: whole for a file, or a page of it. Rules are those of the whole list in both cases."""
+        """An audience as pseudonyms: whole for a file, or a page of it. Rules are those of the whole list in both cases.
+        `segments` are what the file says of everybody in it."""
         action = "export audience" if file else "list audience"
         if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
             return refused
+        if any(s.sensitive or s.segment_id in self._sensitive or s.name in self._sensitive for s in segments):
+            return self._deny(caller, action, DenialReason.SENSITIVE, "a segment of it is sensitive", audience_id)
         people = self._releasable(person_ids, use)
         least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
         if len(people) < least:
             return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
-        export = self._register(people, "row_list", audience_id, recipient, caller, use)
+        export = self._ledger.register(people, "row_list", audience_id, recipient, caller, use)
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, audience_id)
         rows = pseudonyms(self._consents.people.take(people), export.pseudonym_key)
         page = rows.slice(offset, limit)
         self._write(caller, action, "released", subject=export.export_id, rows=len(page))
+        left_out = self._left_out(person_ids, people)
         return _release(
-            AudienceRows(export.export_id, audience_id, recipient, page, len(rows)),
+            AudienceRows(export.export_id, audience_id, recipient, page, len(rows), tuple(segments), left_out),
+            ReleaseClass.ROW_LIST,
+        )
+
+    def upload(
+        self,
+        person_ids: PersonIds,
+        accounts: Accounts,
+        platform: Platform,
+        *,
+        audience_id: str,
+        recipient: str,
+        caller: Caller,
+        use: Use = Use.AUDIENCE,
+        progress: Progress = ignore_progress,
+    ) -> Released[UploadRows] | Denied:
+        """An audience as hashed identifiers of its people's accounts, for an advertising platform: a row list whose pseudonyms
+        are the platform's. Its rules are those of a file, for the people who have an e-mail or telephone. Whoever knows an
+        address can find it in the file. Raises HomeNotWritable."""
+        action = f"export upload {platform.name}"
+        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            return refused
+        people = self._releasable(person_ids, use)
+        least = self._settings.minimum_file_rows
+        if len(people) < least:
+            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
+        everybody = self._consents.people
+        refusing = everybody.filter(pa.array(self._consents.objected(everybody, purpose_of(use))))
+        order = hmac.digest(self._key, repr((action, audience_id, recipient, caller.tenant_id)).encode(), "sha256")
+        hashed = hashed_rows(accounts, everybody.take(people), refusing, platform, order, progress)
+        reached = people[hashed.places]
+        if len(reached) < least:
+            message = f"fewer than {least} people who consent and have an e-mail or telephone of their own"
+            return self._deny(caller, action, DenialReason.TOO_FEW, message, audience_id)
+        export = self._ledger.register(reached, f"upload {platform.name}", audience_id, recipient, caller, use, hashed.digest)
+        if isinstance(export, Denied):
+            return self._deny(caller, action, export.reason, export.message, audience_id)
+        self._write(caller, action, "released", subject=export.export_id, rows=hashed.rows.rows)
+        missing = self._rounded(len(people) - len(reached))
+        left_out = self._left_out(person_ids, people) | {"no e-mail or telephone of their own": missing}
+        return _release(
+            UploadRows(
+                export.export_id,
+                audience_id,
+                recipient,
+                platform.name,
+                platform.version,
+                hashed.rows,
+                len(reached),
+                left_out,
+            ),
             ReleaseClass.ROW_LIST,
         )
 
@@ -173,7 +231,7 @@ class Gate:
             return self._deny(
                 caller, action, DenialReason.TOO_FEW, f"fewer than {least} people, or nothing k of them share", name
             )
-        export = self._register(people, f"subgraph {level}", name, recipient, caller, use, digest(told, self._key))
+        export = self._ledger.register(people, f"subgraph {level}", name, recipient, caller, use, digest(told, self._key))
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, name)
         self._write(caller, action, "released", subject=export.export_id, rows=shown)
@@ -233,27 +291,17 @@ class Gate:
             return DenialReason.ABSENT
         return DenialReason.SENSITIVE if is_sensitive(audience, self._sensitive, self._control.audiences) else None
 
+    def _left_out(self, asked: PersonIds, kept: NDArray[np.int64]) -> dict[str, int | None]:
+        """How many of the people asked for are not released, rounded as every count is."""
+        ids = asked if isinstance(asked, (pa.Array, pa.ChunkedArray)) else pa.array(asked, pa.string())
+        return {"no consent, or several people": self._rounded(pc.count_distinct(ids).as_py() - len(kept))}
+
     def _rounded(self, count: int) -> int | None:
         return None if count < self._settings.minimum_count else count - count % self._settings.count_step
 
     def _releasable(self, person_ids: PersonIds, use: Use) -> NDArray[np.int64]:
         """Distinct people who permit the use and are one human being each, by their place in `Consents.people`."""
         return self._consents.releasable(person_ids, purpose_of(use))
-
-    def _register(
-        self, people: NDArray[np.int64], kind: str, subject: str, recipient: str, caller: Caller, use: Use, content: str = ""
-    ) -> Export | Denied:
-        if self._hashes is None:
-            self._hashes = member_hashes(self._consents.people, self._key)
-        members = np.sort(self._hashes[people])
-        members = members[np.append(True, members[1:] != members[:-1])[: len(members)]]  # np.unique, without its hash table
-        purpose = int(purpose_of(use))
-        request = ExportRequest(caller.tenant_id, kind, subject, recipient, purpose, content, members)
-        least = self._settings.minimum_difference
-        export = self._control.exports.register(request, minimum_difference=least, now=self._clock())
-        if isinstance(export, int):
-            return Denied(DenialReason.TOO_SIMILAR, f"fewer than {least} people differ from an earlier export")
-        return export
 
     def _deny(
         self, caller: Caller, action: str, reason: DenialReason, message: str, subject: str | None = None, *, soon: bool = False

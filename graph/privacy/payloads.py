@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
+
+from graph.privacy.platforms.spool import Spool
 
 __all__ = [
     "Aggregate",
     "AudienceRows",
     "OperatorTable",
     "QueryRows",
+    "Segment",
     "Subgraph",
     "SubgraphEdge",
     "SubgraphLevel",
     "SubgraphNode",
+    "UploadRows",
     "Value",
 ]
 
@@ -34,14 +38,42 @@ class OperatorTable:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A tag of a standard taxonomy that stands for a whole audience: `segtax` is its number in OpenRTB's list of taxonomies."""
+
+    segtax: int
+    segment_id: str
+    name: str
+    sensitive: bool = False
+
+
+@dataclass(frozen=True)
 class AudienceRows:
-    """An audience, or a page of one, as pseudonyms in their own order. `total` counts the whole list."""
+    """An audience, or a page of one, as pseudonyms in their own order. `total` counts the whole list; `left_out` counts people
+    who are not in it, by reason, rounded as counts are (None: too few to tell)."""
 
     export_id: str
     audience_id: str
     recipient: str
     pseudonyms: pa.Array
     total: int
+    segments: tuple[Segment, ...] = ()
+    left_out: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UploadRows:
+    """An audience as an advertising platform takes it: hashed identifiers by the rules of one version, some or several rows for
+    each of `people`. `left_out` as above."""
+
+    export_id: str
+    audience_id: str
+    recipient: str
+    platform: str
+    rules: str
+    rows: Spool
+    people: int
+    left_out: Mapping[str, int | None]
 
 
 @dataclass(frozen=True)

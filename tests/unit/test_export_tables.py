@@ -56,9 +56,11 @@ def test_an_audience_file_holds_the_pseudonyms_and_its_manifest_fits(
     assert json.loads(path.with_name(f"runners{suffix}.manifest.json").read_text()) == {
         "file": f"runners{suffix}",
         "export": rows.value.export_id,
+        "audience": rows.value.audience_id,
         "recipient": "dsp",
         "counts": {"people": 1000},
         "sha256": digest,
+        "left_out": {"no consent, or several people": None},
     }
     assert {p.name for p in path.parent.iterdir()} == {f"runners{suffix}", f"runners{suffix}.manifest.json"}
     assert not any(b"raw-" in p.read_bytes() for p in path.parent.iterdir())

@@ -62,7 +62,13 @@ def test_an_audience_leaves_as_sorted_pseudonyms_and_nothing_else(control: Contr
     assert names == sorted(set(names))
     assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in names)
     told = {field.name for field in dataclasses.fields(AudienceRows)}
-    assert told == {"export_id", "audience_id", "recipient", "pseudonyms", "total"}  # no score, no rank, no vector
+    of_the_list = {"export_id", "audience_id", "recipient", "total", "segments", "left_out"}
+    assert told == {"pseudonyms", *of_the_list}  # no score, no rank, no vector
+
+
+def test_people_who_are_left_out_are_counted_once_and_rounded(control: Control) -> None:
+    gate = gate_over(control, PEOPLE, refusing=PEOPLE[:37])
+    assert _export(gate, control, PEOPLE + PEOPLE[:300]).value.left_out == {"no consent, or several people": 30}
 
 
 def test_order_and_repetition_in_the_question_change_nothing(control: Control) -> None:

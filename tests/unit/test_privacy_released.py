@@ -104,7 +104,7 @@ def test_nobody_outside_the_gate_makes_released_values() -> None:
 def test_every_writer_takes_released_values_only() -> None:
     writers = [getattr(graph.export, name) for name in graph.export.__all__]
     functions = [writer for writer in writers if inspect.isfunction(writer)]
-    assert len(functions) >= 5
+    assert len(functions) >= 9
     for function in functions:
         first = next(iter(inspect.signature(function).parameters))
         assert typing.get_origin(typing.get_type_hints(function)[first]) is Released, function.__name__
@@ -116,6 +116,8 @@ def test_every_writer_refuses_anything_else(given: object, tmp_path: Path) -> No
         (graph.export.write_audience, tmp_path / "a.csv"),
         (graph.export.write_operator, tmp_path / "a.csv"),
         (graph.export.write_subgraph, tmp_path / "a.json"),
+        (graph.export.write_openrtb, tmp_path / "a.jsonl"),
+        (graph.export.write_upload, tmp_path / "a.csv"),
         (graph.export.audience_bytes, ".csv"),
         (graph.export.subgraph_bytes, ".json"),
     ]:
