@@ -183,7 +183,7 @@ def consent_set(
 
 @key.command("create")
 def key_create(
-    scope: Annotated[list[str], typer.Option(help="What the key may do; repeat it. `all` for every scope but admin.")],
+    scope: Annotated[list[str], typer.Option(help="What it may do; repeat it. `all`: every scope but admin, uploads:write.")],
     tenant: Tenant = "default",
     name: Annotated[str, typer.Option(help="A name to know it by.")] = "",
     as_json: Json = False,
@@ -192,7 +192,7 @@ def key_create(
     from api import pipeline
     from graph.control import Scope
 
-    scopes = [s for s in Scope if s is not Scope.ADMIN] if scope == ["all"] else scope
+    scopes = [s for s in Scope if s not in (Scope.ADMIN, Scope.UPLOADS)] if scope == ["all"] else scope
     unknown = [s for s in scopes if s not in list(Scope)]
     if unknown:
         raise SettingsError(f"no scope {unknown[0]!r}; use {', '.join(Scope)}, or all")

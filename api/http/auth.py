@@ -19,7 +19,7 @@ from api.http.errors import Problem, ProblemError
 from api.http.resources import resources_of
 from graph.control import Scope
 
-__all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "needs"]
+__all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "demand", "needs"]
 
 _HEADERS = {"WWW-Authenticate": 'Bearer realm="tessera"'}
 _NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key.", _HEADERS)
@@ -69,11 +69,16 @@ def needs(scope: Scope) -> Any:
 
     async def principal(request: Request) -> Principal:
         found: Principal = request.scope["tessera.principal"]
-        if scope not in found.scopes:
-            raise ProblemError(_SCOPE)
+        demand(found, scope)
         return found
 
     return Depends(principal)
+
+
+def demand(principal: Principal, scope: Scope) -> None:
+    """Make sure that the principal holds a scope that only some uses of a route need. Raises the 403."""
+    if scope not in principal.scopes:
+        raise ProblemError(_SCOPE)
 
 
 async def _authenticate(request: Request, *, basic: bool) -> None:

@@ -39,6 +39,7 @@ class Scope(StrEnum):
     AUDIENCES_READ = "audiences:read"
     AUDIENCES_WRITE = "audiences:write"
     EXPORTS = "exports:write"
+    UPLOADS = "uploads:write"  # beside the scope above: files of hashed e-mails, in which an address can be looked for
     SUBGRAPHS = "subgraphs:read"
     QUERIES = "queries:run"
     CONSENTS = "consents:write"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from graph.errors import InputError
@@ -29,7 +29,7 @@ def write_upload(released: Released[UploadRows], path: Path) -> Manifest:
         "recipient": rows.recipient,
         "platform": rows.platform,
         "rules": rows.rules,
-        "columns": rows.rows.columns,
+        "columns": list(rows.rows.columns),
     }
     return write_manifest(path, {"people": rows.people, "rows": rows.rows.rows}, facts, rows.left_out)
 
@@ -40,13 +40,13 @@ def upload_chunks(released: Released[UploadRows]) -> Iterator[bytes]:
     return _chunks(rows.columns, rows.read())
 
 
-def _chunks(columns: list[str], batches: Iterator[list[tuple[str | None, ...]]]) -> Iterator[bytes]:
+def _chunks(columns: Sequence[str], batches: Iterator[list[tuple[str | None, ...]]]) -> Iterator[bytes]:
     yield _csv([columns])
     for batch in batches:
         yield _csv(batch)
 
 
-def _csv(rows: list[list[str]] | list[tuple[str | None, ...]]) -> bytes:
+def _csv(rows: Iterable[Sequence[str | None]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

@@ -39,12 +39,23 @@ class ExportLedger:
         self, people: NDArray[np.int64], kind: str, subject: str, recipient: str, caller: Caller, use: Use, content: str = ""
     ) -> Export | Denied:
         """The export of the people at these places of `Consents.people`; `content` covers what decides the rows beside them."""
-        if self._hashes is None:
-            self._hashes = member_hashes(self._consents.people, self._key)
-        members = np.sort(self._hashes[people])
+        members = np.sort(self._member_hashes()[people])
         members = members[np.append(True, members[1:] != members[:-1])[: len(members)]]  # np.unique, without its hash table
         request = ExportRequest(caller.tenant_id, kind, subject, recipient, int(purpose_of(use)), content, members)
         export = self._exports.register(request, minimum_difference=self._least, now=self._clock())
         if isinstance(export, int):
             return Denied(DenialReason.TOO_SIMILAR, f"fewer than {self._least} people differ from an earlier export")
         return export
+
+    def to_hide(self, kept: NDArray[np.int64], missing: int) -> NDArray[np.int64]:
+        """Which of the people kept to leave out too, where so few are missing from a list that it would be nearly equal to the
+        whole one: as many as make the minimum difference, always the same ones."""
+        if not 0 < missing < self._least:
+            return kept[:0]
+        order = np.argsort(self._member_hashes()[kept], kind="stable")
+        return kept[order[: self._least - missing]]
+
+    def _member_hashes(self) -> NDArray[np.uint64]:
+        if self._hashes is None:
+            self._hashes = member_hashes(self._consents.people, self._key)
+        return self._hashes

@@ -166,15 +166,17 @@ class Gate:
         order = hmac.digest(self._key, repr((action, audience_id, recipient, caller.tenant_id)).encode(), "sha256")
         hashed = hashed_rows(accounts, everybody.take(people), refusing, platform, order, progress)
         reached = people[hashed.places]
+        hidden = self._ledger.to_hide(reached, len(people) - len(reached))
+        reached = np.setdiff1d(reached, hidden, assume_unique=True)
         if len(reached) < least:
             message = f"fewer than {least} people who consent and have an e-mail or telephone of their own"
             return self._deny(caller, action, DenialReason.TOO_FEW, message, audience_id)
         export = self._ledger.register(reached, f"upload {platform.name}", audience_id, recipient, caller, use, hashed.digest)
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, audience_id)
+        hashed.rows.leave_out(np.flatnonzero(np.isin(people, hidden)))
         self._write(caller, action, "released", subject=export.export_id, rows=hashed.rows.rows)
-        missing = self._rounded(len(people) - len(reached))
-        left_out = self._left_out(person_ids, people) | {"no e-mail or telephone of their own": missing}
+        missing = {"no e-mail or telephone of their own, or to hide these": self._rounded(len(people) - len(reached))}
         return _release(
             UploadRows(
                 export.export_id,
@@ -184,7 +186,7 @@ class Gate:
                 platform.version,
                 hashed.rows,
                 len(reached),
-                left_out,
+                self._left_out(person_ids, people) | missing,
             ),
             ReleaseClass.ROW_LIST,
         )

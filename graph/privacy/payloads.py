@@ -75,6 +75,11 @@ class UploadRows:
     people: int
     left_out: Mapping[str, int | None]
 
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return self.rows.rows
+
 
 @dataclass(frozen=True)
 class Aggregate:

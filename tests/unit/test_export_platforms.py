@@ -77,7 +77,7 @@ def test_an_upload_file_holds_the_rows_and_its_manifest_fits(control: Control, p
         "columns": header,
         "counts": {"people": 1025, "rows": 1025},
         "sha256": manifest.sha256,
-        "left_out": {"no consent, or several people": 20, "no e-mail or telephone of their own": None},
+        "left_out": {"no consent, or several people": 20, "no e-mail or telephone of their own, or to hide these": None},
     }
     assert manifest.sha256 == hashlib.sha256(first).hexdigest()
     assert {p.name for p in path.parent.iterdir()} == {"upload.csv", "upload.csv.manifest.json"}

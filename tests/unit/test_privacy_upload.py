@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from privacy_samples import CALLER, NOW, account_rows, accounts_of, audience, everybody, gate_over
 
@@ -15,6 +16,7 @@ from graph.privacy import PLATFORMS, Denied, Gate, Released, UploadRows
 from graph.privacy.platforms.spool import Spool
 
 PEOPLE = everybody(1200)
+MISSING = "no e-mail or telephone of their own, or to hide these"
 
 
 @pytest.fixture
@@ -38,20 +40,20 @@ def cells(answer: Any) -> list[tuple[str | None, ...]]:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_consenting_person_with_an_identifier_has_a_row(control: Control, platform: str) -> None:
     rows = account_rows(PEOPLE)
-    for row in rows[:30]:
+    for row in rows[:50]:
         row["email"] = row["phone"] = None
-    for row in rows[30:40]:
+    for row in rows[50:60]:
         row["email"], row["phone"] = None, "0301234567"  # no country: an opaque key, no number
-    gate = gate_over(control, PEOPLE, refusing=PEOPLE[40:70], classes={PEOPLE[70]: "shared"})
+    gate = gate_over(control, PEOPLE, refusing=PEOPLE[60:90], classes={PEOPLE[90]: "shared"})
     answer = upload(gate, control, rows, platform)
     found = cells(answer)
     rules = PLATFORMS[platform]
-    expected = [rules.row(row) for row in rows[71:]]
+    expected = [rules.row(row) for row in rows[91:]]
     assert sorted(found, key=repr) == sorted(expected, key=repr)  # type: ignore[type-var]
     assert found != expected, "the order is not the accounts'"
     value = answer.value
-    assert (value.people, value.rows.rows, value.rules, value.platform) == (1129, 1129, rules.version, platform)
-    assert value.left_out == {"no consent, or several people": 30, "no e-mail or telephone of their own": 40}
+    assert (value.people, value.rows.rows, value.rules, value.platform) == (1109, 1109, rules.version, platform)
+    assert value.left_out == {"no consent, or several people": 30, MISSING: 60}
     text = repr(found)
     assert not any(row[field] in text for row in rows for field in ("email", "phone") if row[field])
 
@@ -92,6 +94,24 @@ def test_an_identifier_that_a_refusing_person_has_too_is_in_no_file(control: Con
     assert google.identifiers(rows[2])[0] in found
 
 
+@pytest.mark.parametrize("missing", [0, 1, 49, 50, 51])
+def test_few_people_without_an_identifier_are_hidden_among_others(control: Control, missing: int) -> None:
+    rows = [row | {"email": None, "phone": None} for row in account_rows(PEOPLE[:missing])] + account_rows(PEOPLE)[missing:]
+    gate, made = gate_over(control, PEOPLE), audience(control).audience_id
+    whole = gate.row_list(PEOPLE, audience_id=made, recipient="ads", caller=CALLER)
+    assert isinstance(whole, Released)
+    answers = [upload(gate, control, rows, platform, audience_id=made) for platform in PLATFORMS]
+    left = 1200 - (missing if missing == 0 or missing > 50 else 50)
+    for answer in answers:
+        assert len(cells(answer)) == answer.value.rows.rows == answer.value.people == left
+    accounts = account_rows(PEOPLE)
+    kept = {
+        name: {row["account_id"] for row in accounts if rules.row(row) in set(cells(answer))}
+        for (name, rules), answer in zip(PLATFORMS.items(), answers, strict=True)
+    }
+    assert len({frozenset(ids) for ids in kept.values()}) == 1, "the same people on every platform"
+
+
 def test_what_is_denied(control: Control) -> None:
     rows = account_rows(PEOPLE)
     gate = gate_over(control, PEOPLE, sensitive=frozenset({"health"}))
@@ -128,13 +148,15 @@ def test_a_spool_gives_back_what_it_was_given_and_leaves_no_file(tmp_path: Path,
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     spool = Spool(["a", "b"])
     rows: list[list[tuple[str | None, ...]]] = [[("1", None), ("ü", "2")], [], [(None, "3")]]
-    for batch in rows:
-        spool.add(batch)
+    for number, batch in enumerate(rows):
+        spool.add([number] * len(batch), batch)
     spool.close()
     assert list(tmp_path.iterdir()) == [], "the file has no name: a killed process leaves nothing"
     for _ in range(2):
         assert list(spool.read()) == [rows[0], rows[2]]
-    assert (spool.rows, spool.columns) == (3, ["a", "b"])
+    assert (spool.rows, spool.columns) == (3, ("a", "b"))
+    spool.leave_out(np.array([0]))
+    assert ([row for batch in spool.read() for row in batch], spool.rows) == ([(None, "3")], 1)
     empty = Spool(["a"])
     empty.close()
     assert list(empty.read()) == []

@@ -1,36 +1,42 @@
-"""Releasing an audience as rows: a file or a page of pseudonyms, each through the privacy gate.
+"""Releasing an audience as rows: a file or a page of pseudonyms, or a file for an advertising platform, through the privacy gate.
 
 A file is made when it is fetched, from the people who permit it at that moment: nothing that was released before a withdrawal
 lies about. Where too few people differ from an earlier release, the gate withholds it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
-from api.http.auth import KeyRoute, Principal, Scope, needs
+from api.http.auth import KeyRoute, Principal, Scope, demand, needs
 from api.http.documentation import PROTECTED, example, problems
-from api.http.errors import not_found
+from api.http.errors import Problem, ProblemError, not_found
 from api.http.paging import read_offset_cursor, write_cursor
 from api.http.releases import caller_of, passed, released
 from api.http.resources import Opened, Resources
 from api.http.routers.audiences import AudienceId, own_audience
-from api.http.schemas.audiences import ExportRequest, ExportView, MemberPage
+from api.http.schemas.audiences import ExportRequest, ExportView, Format, MemberPage, SegmentName
 from api.http.schemas.base import Cursor, Id, Recipient
-from graph.export import audience_bytes
-from graph.privacy import AudienceRows, Released
+from api.segments import segments_of
+from graph.errors import InputError
+from graph.export import audience_bytes, openrtb_chunks, upload_chunks
+from graph.privacy import PLATFORMS, Accounts, AudienceRows, Released, Segment, UploadRows
 
 __all__ = ["router"]
 
 Exporter = Annotated[Principal, needs(Scope.EXPORTS)]
-Format = Literal["csv", "jsonl", "parquet"]
 
-_MEDIA: dict[Format, str] = {
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
+_CSV, _JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
+_MEDIA: dict[Format, str] = {"csv": _CSV, "jsonl": _JSON_LINES, "parquet": "application/vnd.apache.parquet"}
+_UPLOAD = "upload "
+"""What the kind of an export for an advertising platform begins with."""
+_NO_SEGMENT = Problem(
+    "no-segment", 422, "Invalid request", "No tag of the IAB taxonomies stands for this audience; give segments that exist."
+)
 _EXPORT = {
     "export_id": "exp-90f3c1a2b4d5e6f7",
     "audience_id": "aud-4be0643f1d98573b",
@@ -46,7 +52,7 @@ _PAGE = {
 }
 _FILE = {
     200: {
-        "description": "The file: one column, `pseudonym`.",
+        "description": "The file: one column, `pseudonym`; OpenRTB users; or the columns of an advertising platform.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": "pseudonym\n07c1a8d2e3b4f5a60718293a4b5c6d7e\n"},
             "application/x-ndjson": {
@@ -72,6 +78,7 @@ def _rows(
     file: bool,
     offset: int = 0,
     limit: int | None = None,
+    segments: Sequence[Segment] = (),
 ) -> Released[AudienceRows]:
     audience = own_audience(opened, audience_id, principal)
     people = opened.control.audiences.members(audience.audience_id)["person_id"]
@@ -85,8 +92,43 @@ def _rows(
             file=file,
             offset=offset,
             limit=limit,
+            segments=segments,
         ),
     )
+
+
+def _upload(opened: Resources, principal: Principal, audience_id: str, recipient: str, platform: str) -> Released[UploadRows]:
+    audience = own_audience(opened, audience_id, principal)
+    view = opened.view
+    with opened.workspace.connection() as connection:
+        return passed(
+            opened,
+            view.gate.upload(
+                opened.control.audiences.members(audience.audience_id)["person_id"],
+                Accounts(connection, view.resolution.members),
+                PLATFORMS[platform],
+                audience_id=audience.audience_id,
+                recipient=recipient,
+                caller=caller_of(principal),
+            ),
+        )
+
+
+def _segments(opened: Resources, principal: Principal, audience_id: str, named: Sequence[str]) -> tuple[Segment, ...]:
+    try:
+        return segments_of(own_audience(opened, audience_id, principal), opened.view.interests, named)
+    except InputError:
+        raise ProblemError(_NO_SEGMENT) from None
+
+
+def _made(
+    opened: Resources, principal: Principal, audience_id: str, body: ExportRequest
+) -> Released[AudienceRows] | Released[UploadRows]:
+    if body.format in PLATFORMS:
+        demand(principal, Scope.UPLOADS)
+        return _upload(opened, principal, audience_id, body.recipient, body.format)
+    segments = _segments(opened, principal, audience_id, body.segments) if body.format == "openrtb" else ()
+    return _rows(opened, principal, audience_id, body.recipient, file=True, segments=segments)
 
 
 @router.post(
@@ -100,18 +142,20 @@ def create_export(
     audience_id: AudienceId, body: ExportRequest, opened: Opened, principal: Exporter, response: Response
 ) -> ExportView:
     """Releasing the same people to the same recipient again gives the same export. At least 1,000 people must permit it, and at
-    least 50 must differ from each earlier release to the tenant."""
-    rows = _rows(opened, principal, audience_id, body.recipient, file=True).value
-    export = opened.control.exports.get(rows.export_id, principal.tenant)
+    least 50 must differ from each earlier release to the tenant. For an advertising platform only people who have an e-mail or
+    telephone of their own count."""
+    made = _made(opened, principal, audience_id, body).value
+    export = opened.control.exports.get(made.export_id, principal.tenant)
     if export is None:
         raise not_found()
-    url = f"/v1/audiences/{audience_id}/exports/{rows.export_id}?format={body.format}"
+    parameters = [("format", body.format), *(("segment", segment) for segment in body.segments)]
+    url = f"/v1/audiences/{audience_id}/exports/{made.export_id}?{urlencode(parameters, safe=':')}"
     response.headers["Location"] = url
     return ExportView(
-        export_id=rows.export_id,
+        export_id=made.export_id,
         audience_id=audience_id,
-        recipient=rows.recipient,
-        rows=rows.total,
+        recipient=made.recipient,
+        rows=made.total,
         created_at=export.created_at,
         url=url,
     )
@@ -130,6 +174,7 @@ def download_export(
     opened: Opened,
     principal: Exporter,
     format: Annotated[Format | None, Query(description="form of the file; else by Accept, else CSV")] = None,
+    segment: Annotated[list[SegmentName] | None, Query(max_length=20, description="with openrtb, as `segments` there")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Gone (404) once the audience has changed or enough people have withdrawn: make a new export then."""
@@ -137,12 +182,28 @@ def download_export(
     export = opened.control.exports.get(export_id, principal.tenant)
     if export is None or export.subject != audience_id or audience.updated_at > export.created_at:
         raise not_found()
-    rows = _rows(opened, principal, audience_id, export.recipient, file=True)
+    platform = export.kind.removeprefix(_UPLOAD) if export.kind.startswith(_UPLOAD) else None
+    if platform is not None:
+        demand(principal, Scope.UPLOADS)
+    if format is not None and platform != (format if format in PLATFORMS else None):
+        raise not_found()
+    if platform is not None:
+        uploaded = _upload(opened, principal, audience_id, export.recipient, platform)
+        if uploaded.value.export_id != export_id:
+            raise not_found()
+        return StreamingResponse(upload_chunks(uploaded), media_type=_CSV, headers=_attachment(f"{export_id}.csv"))
+    segments = _segments(opened, principal, audience_id, segment or []) if format == "openrtb" else ()
+    rows = _rows(opened, principal, audience_id, export.recipient, file=True, segments=segments)
     if rows.value.export_id != export_id:
         raise not_found()
+    if format == "openrtb":
+        return StreamingResponse(openrtb_chunks(rows), media_type=_JSON_LINES, headers=_attachment(f"{export_id}.jsonl"))
     chosen: Format = format or _accepted(accept or "")
-    headers = {"Content-Disposition": f'attachment; filename="{export_id}.{chosen}"'}
-    return Response(audience_bytes(rows, f".{chosen}"), media_type=_MEDIA[chosen], headers=headers)
+    return Response(audience_bytes(rows, f".{chosen}"), media_type=_MEDIA[chosen], headers=_attachment(f"{export_id}.{chosen}"))
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _accepted(accept: str) -> Format:

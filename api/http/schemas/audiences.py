@@ -16,12 +16,14 @@ __all__ = [
     "CountCondition",
     "ExportRequest",
     "ExportView",
+    "Format",
     "LookalikeAudience",
     "MemberPage",
     "NewAudience",
     "RuleAudience",
     "RuleGroup",
     "Seed",
+    "SegmentName",
     "TagCondition",
 ]
 
@@ -152,13 +154,33 @@ class AudiencePage(View):
     next_cursor: str | None = Field(description="cursor of the next page; null at the end")
 
 
+Format = Literal["csv", "jsonl", "parquet", "openrtb", "google", "meta", "tiktok", "uid2"]
+SegmentName = Annotated[str, StringConstraints(pattern=r"^[49]:[A-Za-z0-9_-]{1,32}$")]
+
+
 class ExportRequest(Body):
     """Who gets the rows, and in which form."""
 
     model_config = shown({"recipient": "adserver", "format": "csv"})
 
     recipient: Recipient = Field(description="who gets the file; pseudonyms differ between recipients")
-    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    format: Format = Field(
+        "csv",
+        description="`csv`, `jsonl`, `parquet`: pseudonyms; `openrtb`: OpenRTB 2.6 users with the segments of the audience; "
+        "`google`, `meta`, `tiktok`, `uid2`: hashed e-mails and telephones, which need the scope uploads:write",
+    )
+    segments: list[SegmentName] = Field(
+        default_factory=list,
+        max_length=20,
+        description="openrtb: IAB tags that stand for the audience, as 4:ID (Audience Taxonomy 1.1) or 9:ID (Content Taxonomy "
+        "3.1); else those that its rule asks of everybody",
+    )
+
+    @model_validator(mode="after")
+    def _segments_are_openrtb(self) -> ExportRequest:
+        if self.segments and self.format != "openrtb":
+            raise ValueError("segments are for the format openrtb")
+        return self
 
 
 class ExportView(View):
@@ -169,7 +191,7 @@ class ExportView(View):
     recipient: str
     rows: int
     created_at: datetime
-    url: str = Field(description="where the file is, for the same key; `format` and `Accept` choose its form")
+    url: str = Field(description="where the file is, for the same key; of pseudonyms `format` and `Accept` choose the form")
 
 
 class MemberPage(View):

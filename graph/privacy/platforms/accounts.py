@@ -81,8 +81,9 @@ def hashed_rows(
             with closing(_batches(connection, query.format(people="asked") + order, {"key": key})) as batches:
                 for batch in batches:
                     rows = [(account, row) for account in batch if (row := platform.row(account, refused)) is not None]
-                    spool.add([row for _, row in rows])
-                    has_row[[account["place"] for account, _ in rows]] = True
+                    places = [account["place"] for account, _ in rows]
+                    spool.add(places, [row for _, row in rows])
+                    has_row[places] = True
                     keyed.update(repr([(account["person_id"], row) for account, row in rows]).encode())
                     done += len(batch)
                     progress("hash accounts", done, max(done, len(person_ids)))
