@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.privacy.platforms import PLATFORMS, Platform
+from graph.privacy.platforms import PLATFORMS, Platform, normal
 from graph.privacy.platforms.rules import Form
 
 FIELDS = ("email", "phone", "given_name", "family_name", "city", "region", "postcode", "country", "birth_date", "gender")
@@ -117,17 +117,30 @@ def test_google_gets_a_name_with_its_whole_address_or_not_at_all() -> None:
     assert GOOGLE.row(dict.fromkeys(FIELDS) | whole) is None
 
 
-@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=str)
-def test_an_identifier_that_somebody_refused_is_left_out(platform: Platform) -> None:
-    account: dict[str, Any] = dict.fromkeys(FIELDS) | {"email": "user@example.com", "phone": "+12345678901"}
-    email, phone = platform.identifiers(account)
-    assert email is not None
-    assert phone is not None
-    for refused, left in (({email}, (None, phone)), ({phone}, (email, None))):
-        row = platform.row(account, refused)
-        assert row is not None
-        assert row[:2] == left
-    assert platform.row(account, {email, phone}) is None
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("User@example.com", "user@example.com"),
+        ("user+news@example.com", "user@example.com"),
+        ("u.s.er@example.com", "u.s.er@example.com"),
+        ("u.s.er+x@googlemail.com", "user@gmail.com"),
+        ("+x@example.com", None),
+        (".@gmail.com", None),
+    ],
+)
+def test_the_mailbox_behind_an_address(address: str, mailbox: str | None) -> None:
+    assert normal.mailbox(address) == mailbox
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_addresses_of_one_hash_are_of_one_mailbox(left: str, right: str) -> None:
+    """So that whoever refuses is found behind every spelling."""
+    for domain in ("gmail.com", "example.com"):
+        one, other = f"{left}@{domain}", f"{right}+{left}@{domain}"
+        for platform in PLATFORMS.values():
+            hashes = {cell(platform, platform.columns[0].header, email=text) for text in (one, other)}
+            if len(hashes) == 1 and hashes != {None}:
+                assert normal.mailbox(one) == normal.mailbox(other)
 
 
 def test_every_set_of_rules_has_a_version() -> None:

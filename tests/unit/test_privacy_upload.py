@@ -12,7 +12,7 @@ import pytest
 from privacy_samples import CALLER, NOW, account_rows, accounts_of, audience, everybody, gate_over
 
 from graph.control import ConsentRecord, Control, sqlite_url
-from graph.privacy import PLATFORMS, Denied, Gate, Released, UploadRows
+from graph.privacy import PLATFORMS, Denied, Gate, GateSettings, Released, UploadRows
 from graph.privacy.platforms.spool import Spool
 
 PEOPLE = everybody(1200)
@@ -81,17 +81,33 @@ def test_accounts_of_one_person_are_rows_of_their_own_and_equal_ones_are_one(con
     assert (answer.value.people, answer.value.rows.rows) == (1200, 1201)
 
 
-def test_an_identifier_that_a_refusing_person_has_too_is_in_no_file(control: Control) -> None:
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_identifier_that_a_refusing_person_has_too_is_in_no_file(control: Control, platform: str) -> None:
     rows = account_rows(PEOPLE)
+    rows[0] |= {"email": "ab+news@gmail.com", "phone": rows[2]["phone"]}  # refuses; as do people 5 to 60 about nothing shared
     rows[1]["email"] = "a.b@gmail.com"
-    rows[0] |= {"email": "ab+news@gmail.com", "phone": rows[2]["phone"]}
-    gate = gate_over(control, PEOPLE, refusing=PEOPLE[:1])
-    google = PLATFORMS["google"]
-    theirs = {cell for row in rows[:3] for cell in google.identifiers(row)}
-    theirs -= {google.identifiers(rows[1])[1], google.identifiers(rows[2])[0]}
-    found = {cell for row in cells(upload(gate, control, rows, "google")) for cell in row[:2]}
-    assert not theirs & found
-    assert google.identifiers(rows[2])[0] in found
+    rules = PLATFORMS[platform]
+    answer = upload(gate_over(control, PEOPLE, refusing=[PEOPLE[0], *PEOPLE[5:60]]), control, rows, platform)
+    found = {cell for row in cells(answer) for cell in row[:2]}
+    refused = {cell for row in (*rows[:1], *rows[5:60]) for cell in rules.identifiers(row)}
+    assert not refused & found
+    assert rules.identifiers(rows[1])[0] not in found
+    assert {rules.identifiers(rows[1])[1], rules.identifiers(rows[2])[0]} <= found
+
+
+def test_every_platforms_file_is_of_the_same_people(control: Control) -> None:
+    """However an address is spelled, and whatever a platform makes of it: else one file could not follow another."""
+    rows = account_rows(PEOPLE)
+    spellings = ["+a{}@shop.example", "x{}+1@shop.example", "y.{}@gmail.com", "z.{}+2@googlemail.com", "not an address {}", ""]
+    for number, row in enumerate(rows[:600]):
+        row["email"] = spellings[number % 6].format(number // 6)
+        row["phone"] = None if number % 4 else row["phone"]
+    for number in range(600, 700):  # who refuses, in other spellings
+        rows[number] |= {"email": spellings[(number + 1) % 6].format(number - 600), "phone": None}
+    gate = gate_over(control, PEOPLE, refusing=PEOPLE[600:700], settings=GateSettings(minimum_file_rows=100))
+    made = audience(control).audience_id
+    people = {name: upload(gate, control, rows, name, audience_id=made).value.people for name in PLATFORMS}
+    assert len(set(people.values())) == 1, people
 
 
 @pytest.mark.parametrize("missing", [0, 1, 49, 50, 51])

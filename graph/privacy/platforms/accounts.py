@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Generator, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from graph.errors import HomeNotWritable
-from graph.privacy.platforms.rules import Platform
+from graph.privacy.platforms import normal
+from graph.privacy.platforms.rules import Account, Platform
 from graph.privacy.platforms.spool import Spool
 from graph.progress import Progress, ignore_progress
 
@@ -77,10 +78,11 @@ def hashed_rows(
         with _registered(accounts, people) as connection:
             with closing(_batches(connection, query.format(people="refusing"), {})) as batches:
                 for batch in batches:
-                    refused.update(cell for account in batch for cell in platform.identifiers(account) if cell is not None)
+                    refused.update(held for account in batch for held in _held(account) if held is not None)
             with closing(_batches(connection, query.format(people="asked") + order, {"key": key})) as batches:
                 for batch in batches:
-                    rows = [(account, row) for account in batch if (row := platform.row(account, refused)) is not None]
+                    own = (_without(account, refused) for account in batch)
+                    rows = [(account, row) for account in own if (row := platform.row(account)) is not None]
                     places = [account["place"] for account, _ in rows]
                     spool.add(places, [row for _, row in rows])
                     has_row[places] = True
@@ -91,6 +93,18 @@ def hashed_rows(
     except (OSError, duckdb.IOException) as error:
         raise HomeNotWritable(Path(gettempdir()), str(error).splitlines()[0]) from error
     return HashedRows(spool, np.flatnonzero(has_row), keyed.hexdigest())
+
+
+def _held(account: Account) -> tuple[str | None, str | None]:
+    """Mailbox and telephone of an account, the same for every platform, so that all platforms' files are of the same people."""
+    email, phone = account["email"], account["phone"]
+    return None if email is None else normal.mailbox(email), None if phone is None else normal.e164(phone)
+
+
+def _without(account: Account, refused: Container[str]) -> Account:
+    """The account without e-mail and telephone that are none, or somebody's who refuses."""
+    held = zip(("email", "phone"), _held(account), strict=True)
+    return {**account, **{field: None for field, value in held if value is None or value in refused}}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ __all__ = [
     "gender",
     "letters",
     "lower",
+    "mailbox",
     "phone_digits",
     "plain_country",
     "plain_postcode",
@@ -61,6 +62,16 @@ def email_without_suffix(text: str) -> str | None:
         return None
     local, _, domain = found.rpartition("@")
     local = local.partition("+")[0]
+    return f"{local}@{domain}" if local else None
+
+
+def mailbox(text: str) -> str | None:
+    """The mailbox behind an address, as far as any platform sees through spellings: for comparing, never hashed."""
+    if (found := email_without_suffix(text)) is None:
+        return None
+    local, _, domain = found.rpartition("@")
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
     return f"{local}@{domain}" if local else None
 
 

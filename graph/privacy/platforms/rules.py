@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -62,10 +62,10 @@ class Platform:
         email, phone = (column.written(account) for column in self.columns[:2])
         return email, phone
 
-    def row(self, account: Account, refused: Container[str] = ()) -> tuple[str | None, ...] | None:
-        """The cells of one account, without identifiers that are `refused`; None where neither e-mail nor telephone is left."""
-        left = tuple(None if cell is None or cell in refused else cell for cell in self.identifiers(account))
-        return left + tuple(column.written(account) for column in self.columns[2:]) if any(left) else None
+    def row(self, account: Account) -> tuple[str | None, ...] | None:
+        """The cells of one account; None where it has neither e-mail nor telephone."""
+        identifiers = self.identifiers(account)
+        return identifiers + tuple(column.written(account) for column in self.columns[2:]) if any(identifiers) else None
 
 
 def _of(field: str, rule: Callable[[str], str | None]) -> Callable[[Account], str | None]:
