@@ -55,13 +55,15 @@ def release(
     an audience that is not the tenant's, or that no segment stands for; NothingResolved."""
     with _resources(workspace) as opened:
         audience = _audience(opened, tenant, audience_id)
+        model = opened.view.interests.model
+        tags = None if model is None else model.tags
         return opened.view.gate.row_list(
             opened.control.audiences.members(audience_id)["person_id"],
             audience_id=audience_id,
             recipient=recipient,
             caller=Caller(tenant, "operator"),
             file=True,
-            segments=() if segments is None else segments_of(audience, opened.view.interests, segments),
+            segments=() if segments is None else segments_of(audience, tags, segments),
         )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from api.http.interests import InterestIndex
+import pyarrow as pa
+
 from gnn.taxonomy import load
 from gnn.taxonomy.load import AUDIENCE, CONTENT
 from graph.control import Audience
@@ -21,10 +22,11 @@ _SEGTAX = {AUDIENCE: 4, CONTENT: 9}
 _NAMED = {number: name for name, number in _SEGTAX.items()}
 
 
-def segments_of(audience: Audience, interests: InterestIndex, named: Sequence[str] = ()) -> tuple[Segment, ...]:
+def segments_of(audience: Audience, tags: pa.Table | None, named: Sequence[str] = ()) -> tuple[Segment, ...]:
     """The segments that are named, as `4:243`; else the tags that the audience's rule asks of everybody, where they are of an IAB
-    taxonomy. Raises InputError for a name that is none, and where nothing is named or asked."""
-    found = tuple(_named(text) for text in named) or tuple(_required(audience, interests))
+    taxonomy. `tags` are the model's (`graph.interests.TAGS`), None without a model. Raises InputError for a name that is none,
+    and where nothing is named or asked."""
+    found = tuple(_named(text) for text in named) or tuple(_required(audience, tags))
     if not found:
         raise InputError(
             f"audience {audience.audience_id} asks for no tag of the IAB taxonomies; name what stands for it, such as 4:243 "
@@ -44,9 +46,9 @@ def _named(text: str) -> Segment:
     raise InputError(f"segment {text!r}: {taxonomy} has no such tag")
 
 
-def _required(audience: Audience, interests: InterestIndex) -> Iterator[Segment]:
+def _required(audience: Audience, tags: pa.Table | None) -> Iterator[Segment]:
     asked = set(_tags_of_everybody(audience.definition.get("rule") or {}))
-    for row in interests.table().tags.to_pylist():
+    for row in [] if tags is None else tags.to_pylist():
         if row["tag_id"] in asked and row["taxonomy"] in _SEGTAX:
             yield Segment(_SEGTAX[row["taxonomy"]], row["tag_id"], row["name"], bool(row["sensitive"]))
 

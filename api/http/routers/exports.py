@@ -115,8 +115,9 @@ def _upload(opened: Resources, principal: Principal, audience_id: str, recipient
 
 
 def _segments(opened: Resources, principal: Principal, audience_id: str, named: Sequence[str]) -> tuple[Segment, ...]:
+    model = opened.view.interests.model
     try:
-        return segments_of(own_audience(opened, audience_id, principal), opened.view.interests, named)
+        return segments_of(own_audience(opened, audience_id, principal), None if model is None else model.tags, named)
     except InputError:
         raise ProblemError(_NO_SEGMENT) from None
 
