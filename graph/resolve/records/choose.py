@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from graph.resolve.records.keys import KeySpec, KeyWriter
 from graph.resolve.records.pairs import block_pairs
 from graph.resolve.records.profile import ColumnSpec
 from graph.resolve.records.settings import RecordSettings
+from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Hashes, Integers
 
 __all__ = ["ChoiceRules", "WideKeys", "choose_keys", "wide_keys"]
@@ -65,15 +67,26 @@ class WideKeys:
     right: Integers
     stands_for: Reals
     together: npt.NDArray[np.bool_]
+    records: int
 
 
 def _holders(keys: Hashes) -> npt.NDArray[np.int32]:
     """About how many records hold each record's key, 0 for none: never too few, by hashing into four places per record."""
     bits = max(int(np.ceil(np.log2(max(len(keys), 2)))) + 2, 10)
-    place = (keys >> np.uint64(64 - bits)).astype(np.int64)
-    held = keys != 0
-    counts = np.bincount(place[held], minlength=1 << bits).astype(np.int32)
-    return np.where(held, counts[place], 0).astype(np.int32)
+    counted: npt.NDArray[np.int32] = _counted(keys, np.uint64(64 - bits), 1 << bits)
+    return counted
+
+
+@njit(cache=True, nogil=True)
+def _counted(keys: Hashes, shift: np.uint64, places: int) -> npt.NDArray[np.int32]:
+    counts, out = np.zeros(places, np.int32), np.zeros(len(keys), np.int32)
+    for i in range(len(keys)):
+        if keys[i] != 0:
+            counts[keys[i] >> shift] += 1
+    for i in range(len(keys)):
+        if keys[i] != 0:
+            out[i] = counts[keys[i] >> shift]
+    return out
 
 
 def _cap_within(holders: npt.NDArray[np.int32], pairs: float, most: int) -> int:
@@ -90,27 +103,32 @@ def wide_keys(
     ranked = _ranked(possible, writer, settings)[: rules.wide]
     records = len(writer.keys(ranked[0])) if ranked else 0
     wanted = max(settings.fit_pairs / max(len(ranked), 1), 1.0)
-    found: list[tuple[Integers, Integers]] = []
     share = 1
     while ranked and records * rules.wide_pairs / share > 2 * wanted:
         share *= 2
-    for parts in ranked:
+
+    def drawn_by(parts: Parts) -> tuple[Integers, Integers]:
         keys = writer.keys(parts)
         holders = _holders(keys)
         cap = _cap_within(holders, rules.wide_pairs * records if share > 1 else 2 * wanted, settings.block_cap)
         drawn = np.where((holders >= 2) & (holders <= max(cap, 2)) & (_spread(keys) % np.uint64(share) == 0), keys, 0)
         rows = np.flatnonzero(drawn)
-        left, right = block_pairs(drawn[rows][:, None].astype(np.uint64), 1)
-        found.append((rows[left], rows[right]))
+        left, right = block_pairs(drawn[rows][:, None].astype(np.uint64))
+        return rows[left], rows[right]
+
+    found = each(drawn_by, ranked)
     empty = np.zeros(0, np.int64)
     pairs = np.unique(np.concatenate([empty, *(a * records + b for a, b in found)]))
     left, right = pairs // max(records, 1), pairs % max(records, 1)
     together = np.zeros((len(pairs), len(ranked)), bool)
-    for place, parts in enumerate(ranked):
-        keys = writer.keys(parts)
+
+    def mark(place: int) -> None:
+        keys = writer.keys(ranked[place])
         together[:, place] = (keys[left] != 0) & (keys[left] == keys[right])
+
+    each(mark, range(len(ranked)))
     ways = np.maximum(together.sum(axis=1), 1)
-    return WideKeys(tuple(ranked), left, right, 1.0 / (1.0 - (1.0 - 1.0 / share) ** ways), together)
+    return WideKeys(tuple(ranked), left, right, 1.0 / (1.0 - (1.0 - 1.0 / share) ** ways), together, records)
 
 
 def _spread(keys: Hashes) -> Hashes:
@@ -120,13 +138,9 @@ def _spread(keys: Hashes) -> Hashes:
 
 def _ranked(possible: list[Parts], writer: KeyWriter, settings: RecordSettings) -> list[Parts]:
     """Keys by how many of the matches they usually cover, one for each set of columns in turn."""
-    sizes: dict[tuple[int, str], tuple[float, float]] = {}
-    for part in sorted({part for parts in possible for part in parts}):
-        feature = writer.feature(*part)
-        counts = np.unique(feature[feature != 0], return_counts=True)[1]
-        filled = float(counts.sum())
-        sizes[part] = (filled / max(len(feature), 1), float((counts**2.0).sum()) / max(filled, 1.0) ** 2)
-        records = len(feature)
+    features = sorted({part for parts in possible for part in parts})
+    sizes = dict(zip(features, each(lambda part: _filled(writer.feature(*part)), features), strict=True))
+    records = len(writer.feature(*features[0])) if features else 0
     by_columns: dict[tuple[int, ...], list[tuple[float, Parts]]] = {}
     for parts in possible:
         filled = float(np.prod([sizes[part][0] for part in parts]))
@@ -144,6 +158,13 @@ def _ranked(possible: list[Parts], writer: KeyWriter, settings: RecordSettings) 
     return ranked
 
 
+def _filled(feature: Hashes) -> tuple[float, float]:
+    """Share of the records that have a feature, and probability that two that have it agree."""
+    counts = np.unique(feature[feature != 0], return_counts=True)[1]
+    filled = float(counts.sum())
+    return filled / max(len(feature), 1), float((counts**2.0).sum()) / max(filled, 1.0) ** 2
+
+
 def choose_keys(
     wide: WideKeys, matching: Reals, writer: KeyWriter, settings: RecordSettings, rules: ChoiceRules
 ) -> tuple[KeySpec, ...]:
@@ -151,18 +172,20 @@ def choose_keys(
     if settings.keys:
         return tuple(KeySpec(parts, settings.block_cap) for parts in wide.keys)
     rows = np.flatnonzero(matching > 0.5 * wide.stands_for)
-    worth, records = matching[rows], 0
+    worth = matching[rows]
     caps = sorted({*(cap for cap in rules.caps if cap < settings.block_cap), settings.block_cap})
     degree = np.zeros((len(rows), len(wide.keys)), np.int32)
     cost = np.zeros((len(wide.keys), len(caps)))
-    for k, parts in enumerate(wide.keys):
-        keys = writer.keys(parts)
-        records = len(keys)
-        holders = _holders(keys)
+    records = wide.records
+
+    def count(k: int) -> None:
+        holders = _holders(writer.keys(wide.keys[k]))
         degree[:, k] = np.where(wide.together[rows, k], holders[wide.left[rows]], 0)
         for i, cap in enumerate(caps):
             used = holders[(holders >= 2) & (holders <= cap)]
             cost[k, i] = float((used - 1.0).sum()) / 2.0 + rules.key_cost * records
+
+    each(count, range(len(wide.keys)))
     budget = max(settings.pairs_per_record * records, float(settings.small_pairs))
     return _greedy(wide, degree, worth, cost, caps, budget, rules)
 

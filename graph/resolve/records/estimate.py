@@ -10,7 +10,7 @@ little data gives usual parameters without another rule.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS, Parameters,
 from graph.resolve.records.parents import parents
 from graph.resolve.records.relatives import relatives_hold, starting_relatives, usual_relatives
 from graph.resolve.records.sampling import FitData, Levels, PairSample, equal_pairs, random_pairs, sample, smooth
+from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Integers
 from graph.resolve.records.weigh import Scoring, hopeful
 
@@ -109,11 +110,16 @@ class Estimator:
 
     def posteriors(self, pairs: PairSample, parameters: Parameters) -> Reals:
         """Probabilities [pairs, 2] that each pair is of one entity, and of relatives."""
-        tables, run = tables_of(self._data.specs, parameters), _posteriors
+        tables, run = tables_of(self._data.specs, parameters), cast(Any, _posteriors)
         values, codes = self._data.packed.values, self._data.encoded.codes
         odds = parameters.prior_log2_odds, parameters.relative_log2_odds
-        found: Reals = run(tables.columns, tables.weights, values, codes, pairs.left, pairs.right, pairs.levels, *odds)
-        return found
+
+        def some(part: slice) -> Reals:
+            of = pairs.left[part], pairs.right[part], pairs.levels[part]
+            found: Reals = run(tables.columns, tables.weights, values, codes, *of, *odds)
+            return found
+
+        return np.concatenate([np.zeros((0, 2)), *each(some, parts(len(pairs.left)))])
 
     def _maximise(self, candidates: PairSample, parameters: Parameters) -> Parameters:
         rules, all_pairs = self._data.rules, self._data.all_pairs

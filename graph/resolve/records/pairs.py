@@ -6,13 +6,13 @@ in the block of the first key that it shares, so nothing has to be remembered. K
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Encoded, Hashes, Integers
 from graph.resolve.records.weigh import Scoring, bounds_of, weigh
 
@@ -60,7 +60,7 @@ def _pairs(order: Integers, start: Integers, matrix: npt.NDArray[np.uint64], pla
     return left, right
 
 
-def block_pairs(matrix: npt.NDArray[np.uint64], threads: int) -> tuple[Integers, Integers]:
+def block_pairs(matrix: npt.NDArray[np.uint64]) -> tuple[Integers, Integers]:
     """Every pair that shares a key, smaller record first."""
 
     def one(place: int) -> tuple[Integers, Integers]:
@@ -68,8 +68,7 @@ def block_pairs(matrix: npt.NDArray[np.uint64], threads: int) -> tuple[Integers,
         left, right = _pairs(order, start, matrix, place)
         return left, right
 
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(one, range(matrix.shape[1])))
+    found = each(one, range(matrix.shape[1]))
     empty = np.zeros(0, np.int64)
     return (
         np.concatenate([empty, *(left for left, _ in found)]),
@@ -123,7 +122,7 @@ def _matches(
 
 
 def matching_pairs(
-    matrix: npt.NDArray[np.uint64], encoded: Encoded, scoring: Scoring, minimum: float, threads: int
+    matrix: npt.NDArray[np.uint64], encoded: Encoded, scoring: Scoring, minimum: float
 ) -> tuple[Integers, Integers, Reals]:
     """Pairs that share a key and whose match weight (log2 odds) is at least `minimum`, with it, ordered by left and right."""
     bounds = bounds_of(scoring)
@@ -146,8 +145,7 @@ def matching_pairs(
         )
         return found
 
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(one, range(matrix.shape[1])))
+    found = each(one, range(matrix.shape[1]))
     pairs = np.concatenate([np.zeros((0, 2), np.int64), *(f[0] for f in found)])
     weight = np.concatenate([np.zeros(0, np.float64), *(f[1] for f in found)])
     by_pair = np.lexsort((pairs[:, 1], pairs[:, 0]))

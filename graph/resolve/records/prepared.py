@@ -8,7 +8,6 @@ a run over all of them, if it is told how many hold each key.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +20,9 @@ from graph.resolve.records.kinds import KINDS, kind_number
 from graph.resolve.records.pairs import block_pairs, matching_pairs
 from graph.resolve.records.parameters import Parameters, pieces_of, tables_of
 from graph.resolve.records.profile import ColumnSpec
+from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Encoded, Integers, pack
-from graph.resolve.records.weigh import Scoring, threads
+from graph.resolve.records.weigh import Scoring
 
 __all__ = ["RELATIVES", "WORD_SHARE", "BlockDegrees", "Matches", "PairScores", "PreparedRecords", "word_cap"]
 
@@ -125,14 +125,14 @@ class PreparedRecords:
     def candidates(self, degrees: BlockDegrees | None = None) -> tuple[Integers, Integers]:
         """Pairs of positions (left < right) that share a block, each once. `degrees`: holders of the keys among all records,
         where these are but some of them."""
-        return block_pairs(self._matrix(degrees), threads())
+        return block_pairs(self._matrix(degrees))
 
     def matches(self, minimum: float = 0.0, degrees: BlockDegrees | None = None) -> Matches:
         """The candidates whose weight is at least `minimum` (log2 odds), without holding the others in memory."""
         if not self._keys:
             nothing = np.zeros(0, np.int64)
             return Matches(nothing, nothing, np.zeros(0, np.float64))
-        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum, threads()))
+        return Matches(*matching_pairs(self._matrix(degrees), self._encoded, self._scoring, minimum))
 
     def score(self, left: Integers, right: Integers) -> PairScores:
         """Scores of any pairs of positions, candidates or not."""
@@ -168,8 +168,7 @@ class PreparedRecords:
             holders = _holders(keys) if degrees is None else degrees.of(keys.view(np.int64))
             matrix[:, place] = np.where(holders > spec.cap, 0, keys)
 
-        with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(write, range(len(self._keys))))
+        each(write, range(len(self._keys)))
         return matrix
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.resolve.records.normalise import fold
+from graph.resolve.records.side_by_side import each
 
 __all__ = ["ColumnSpec", "profile", "profile_column"]
 
@@ -59,7 +60,7 @@ _YEAR = r"^(1[0-9]|20)\d{2}$"
 
 def profile(records: pa.Table, names: Sequence[str], kinds: Mapping[str, str]) -> tuple[ColumnSpec, ...]:
     """Specs of those of the columns `names` that are worth comparing; `kinds` given by hand overrule the content."""
-    found = (profile_column(name, records[name], kinds.get(name)) for name in names)
+    found = each(lambda name: profile_column(name, records[name], kinds.get(name)), names)
     return tuple(spec for spec in found if spec is not None)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from graph.resolve.records.kinds import KINDS, LEVELS, kind_number
 from graph.resolve.records.levels import pair_levels
 from graph.resolve.records.profile import ColumnSpec
+from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Encoded, Integers, Packed
 
 __all__ = ["FitData", "FitRules", "Levels", "PairSample", "equal_pairs", "random_pairs", "sample", "smooth"]
@@ -131,7 +132,11 @@ def sample(data: FitData, left: Integers, right: Integers, stands_for: Reals) ->
     levels = np.empty((len(left), len(data.specs)), np.int8)
     columns = np.stack([data.kinds, data.kinds, data.partner, data.partner], axis=1)
     compare: Any = pair_levels
-    compare(columns, *data.packed, data.encoded.codes, left, right, levels)
+
+    def some(part: slice) -> None:
+        compare(columns, *data.packed, data.encoded.codes, left[part], right[part], levels[part])
+
+    each(some, parts(len(left)))
     return PairSample(left, right, levels, stands_for)
 
 

@@ -19,6 +19,7 @@ from numba import njit
 
 from graph.resolve.records.normalise import normalise
 from graph.resolve.records.profile import ColumnSpec
+from graph.resolve.records.side_by_side import each
 
 __all__ = ["Encoded", "Packed", "Values", "encode", "hash_texts", "mix", "mixed", "pack"]
 
@@ -194,9 +195,12 @@ def encode(records: pa.Table, specs: Sequence[ColumnSpec]) -> Encoded:
     codes = np.full((records.num_rows, len(specs)), -1, np.int32)
     first = np.zeros(len(specs) + 1, np.int64)
     texts: list[pa.Array] = []
-    for position, spec in enumerate(specs):
-        text = pc.utf8_slice_codeunits(normalise(records[spec.name], spec.kind, month_first=spec.month_first), 0, _LONGEST_TEXT)
-        encoded = text.dictionary_encode()
+
+    def numbered(spec: ColumnSpec) -> pa.DictionaryArray:
+        text = normalise(records[spec.name], spec.kind, month_first=spec.month_first)
+        return pc.utf8_slice_codeunits(text, 0, _LONGEST_TEXT).dictionary_encode()
+
+    for position, encoded in enumerate(each(numbered, specs)):
         index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         codes[:, position] = np.where(index < 0, -1, index + first[position])
         texts.append(encoded.dictionary)

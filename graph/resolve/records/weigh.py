@@ -7,8 +7,6 @@ comparisons.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +16,13 @@ from numba import njit
 from graph.resolve.records.kinds import KINDS
 from graph.resolve.records.levels import CROSSWISE, EMAIL, EQUAL_DOMAIN, highest_level, pair_level, top_level
 from graph.resolve.records.parameters import LEAST, REFERENCE, STRENGTH, Tables, pair_piece, relative_excess, relatives_piece
+from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Encoded, Integers, Packed
 
-__all__ = ["Bounds", "Scoring", "bounds_of", "hopeful", "threads", "weigh"]
+__all__ = ["Bounds", "Scoring", "bounds_of", "hopeful", "weigh"]
 
 Reals = npt.NDArray[np.float64]
 _ROUNDING = 1e-3
-_CHUNK = 1 << 18
-_MOST_THREADS = 8
 
 
 class Scoring(NamedTuple):
@@ -195,9 +192,8 @@ def hopeful(left: Integers, right: Integers, encoded: Encoded, scoring: Scoring,
     """Which pairs weigh at least `minimum`."""
     bounds = bounds_of(scoring)
 
-    def some(begin: int) -> npt.NDArray[np.bool_]:
+    def some(part: slice) -> npt.NDArray[np.bool_]:
         run: Any = _hopeful
-        part = slice(begin, begin + _CHUNK)
         out: npt.NDArray[np.bool_] = run(
             left[part],
             right[part],
@@ -211,10 +207,4 @@ def hopeful(left: Integers, right: Integers, encoded: Encoded, scoring: Scoring,
         )
         return out
 
-    with ThreadPoolExecutor(threads()) as pool:
-        return np.concatenate([np.zeros(0, np.bool_), *pool.map(some, range(0, len(left), _CHUNK))])
-
-
-def threads() -> int:
-    """Threads that work side by side; results do not depend on it."""
-    return min(os.cpu_count() or 1, _MOST_THREADS)
+    return np.concatenate([np.zeros(0, np.bool_), *each(some, parts(len(left)))])
