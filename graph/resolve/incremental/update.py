@@ -29,7 +29,7 @@ from graph.resolve.guards import namespace_bits
 from graph.resolve.guards_namespaces import number_namespaces
 from graph.resolve.incremental.bots import renew_bots
 from graph.resolve.incremental.changes import Changes
-from graph.resolve.incremental.index import rows_for, set_published, standing_as_of
+from graph.resolve.incremental.index import ASSERTED, rows_for, set_published, standing_as_of
 from graph.resolve.incremental.reach import around, components_of, pairs_within
 from graph.resolve.incremental.records import compare_changed, weigh_within
 from graph.resolve.incremental.region import region
@@ -161,9 +161,7 @@ class Follower:
     def _renew_assertions(self) -> set[int]:
         """Bring what operators say up to date: assertions come and go, and take effect when their subject appears."""
         stored = set(
-            self.log.rows(
-                "SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE method LIKE 'asserted_%'"
-            )
+            self.log.rows(f"SELECT l, r, method, weight, sources, first_seen, last_seen FROM k_evidence WHERE {ASSERTED}")
         )
         rows = assertions.evidence_rows(self.log)
         if not rows and not stored:
