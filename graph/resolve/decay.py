@@ -25,6 +25,7 @@ from math import ceil
 
 import duckdb
 
+from graph.resolve.rules import Database, make
 from graph.tables import TIME
 
 __all__ = ["AsOf", "Decay", "Month", "choose_as_of", "decay_evidence", "default_as_of", "find_as_of", "remaining"]
@@ -99,44 +100,47 @@ def remaining(decay: Decay, method: str, last_seen: datetime | None, as_of: date
     return float(0.0 if age > decay.expires_after_half_lives * half_life else 2 ** (-age / half_life))
 
 
+# Each remainder is taken off before the division, so that periods are whole in a database that divides integers as reals.
 _DECAY = """
-CREATE OR REPLACE TEMP TABLE evidence AS
 WITH lives AS (
-    SELECT unnest($methods::VARCHAR[]) AS method, unnest($half_lives::DOUBLE[]) AS half_life
+    SELECT *, CASE WHEN method IS NULL THEN NULL {half_lives} END AS half_life FROM evidence
 ), aged AS (
-    SELECT e.*, half_life, CASE WHEN half_life IS NULL OR e.last_seen IS NULL THEN NULL
-        ELSE greatest(epoch_us($at::TIMESTAMPTZ) // $period - epoch_us(e.last_seen) // $period, 0) * $days END AS age
-    FROM evidence e LEFT JOIN lives USING (method)
+    SELECT *, CASE WHEN half_life IS NULL OR last_seen IS NULL THEN NULL
+        ELSE greatest($now - (epoch_us(last_seen) - epoch_us(last_seen) % $period) / $period, 0) * $days END AS age
+    FROM lives
 )
-SELECT * EXCLUDE (half_life, age)
-       REPLACE (CASE WHEN age IS NULL THEN weight ELSE weight * power(2, -age / half_life) END AS weight)
+SELECT left_number, right_number, method,
+       CASE WHEN age IS NULL THEN weight ELSE weight * power(2, -age / half_life) END AS weight, sources, first_seen, last_seen
 FROM aged WHERE age IS NULL OR age <= $expires * half_life
 """
 
 
-def decay_evidence(connection: duckdb.DuckDBPyConnection, decay: Decay, as_of: datetime | None) -> int:
+def decay_evidence(connection: Database, decay: Decay, as_of: datetime | None) -> int:
     """Apply the age to `evidence`; returns the number of rows that expired. Use once: weights are replaced."""
     if as_of is None:
         return 0
-    methods = [str(m) for (m,) in connection.sql("SELECT DISTINCT method FROM evidence ORDER BY method").fetchall()]
-    ageing = [(m, h) for m in methods if (h := decay.half_life_days(m)) is not None]
+    half_lives = " ".join(
+        f"WHEN substr(method, 1, {len(prefix)}) = '{prefix}' THEN {decay.half_life_days(prefix)}" for prefix, _ in decay.prefixes
+    )
     before = _rows(connection)
-    connection.execute(
-        _DECAY,
+    make(
+        connection,
+        "decayed",
+        _DECAY.format(half_lives=half_lives),
         {
-            "methods": [m for m, _ in ageing],
-            "half_lives": [h for _, h in ageing],
-            "at": as_of,
+            "now": (as_of - datetime(1970, 1, 1, tzinfo=as_of.tzinfo)) // timedelta(days=decay.period_days),
             "period": decay.period_days * 86_400_000_000,
             "days": decay.period_days,
             "expires": decay.expires_after_half_lives,
         },
     )
+    connection.execute("DROP TABLE IF EXISTS temp.evidence")
+    connection.execute("ALTER TABLE decayed RENAME TO evidence")
     return before - _rows(connection)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection) -> int:
-    return int(connection.sql("SELECT count(*) FROM evidence").fetchall()[0][0])
+def _rows(connection: Database) -> int:
+    return int(connection.execute("SELECT count(*) FROM evidence").fetchall()[0][0])
 
 
 def choose_as_of(months: Sequence[Month]) -> AsOf:

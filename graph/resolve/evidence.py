@@ -24,10 +24,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
-
 from graph.resolve.guards import Limits
-from graph.resolve.rows import any_rows
+from graph.resolve.rules import Database, any_rows, make
 
 __all__ = ["LEAST_BEHAVIOUR", "TEMPORARY", "Weights", "find_account_evidence", "find_behaviour_evidence", "find_device_evidence"]
 
@@ -46,12 +44,11 @@ class Weights:
 
 
 _ELIGIBLE = """
-CREATE OR REPLACE TEMP TABLE eligible AS
-SELECT kind, id, number FROM subjects WHERE (kind, id) NOT IN (SELECT (kind, id) FROM classes)
+SELECT kind, id, number FROM subjects s WHERE NOT EXISTS (SELECT 1 FROM classes c WHERE c.kind = s.kind AND c.id = s.id)
 """
 
 _EMPTY = """
-CREATE OR REPLACE TEMP TABLE evidence (left_number BIGINT, right_number BIGINT, method VARCHAR, weight DOUBLE, sources VARCHAR[],
+CREATE TEMP TABLE evidence (left_number BIGINT, right_number BIGINT, method VARCHAR, weight DOUBLE, sources VARCHAR[],
     first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ)
 """
 
@@ -83,11 +80,11 @@ WITH held AS (
     SELECT identifier_id, number, sources FROM holders JOIN eligible USING (kind, id)
     WHERE identifier_kind = 'advertising_id' AND identifier_id NOT IN (SELECT identifier_id FROM generic_identifiers)
 ), counted AS (
-    SELECT *, min(number) OVER same AS first_number, arg_min(sources, number) OVER same AS first_sources,
-           count(*) OVER same AS devices FROM held WINDOW same AS (PARTITION BY identifier_id)
+    SELECT identifier_id, min(number) AS first_number, count(*) AS devices FROM held GROUP BY identifier_id
 ), weighed AS (
-    SELECT first_number, number, $advertising_id - log2(devices - 1) AS weight, list_concat(first_sources, sources) AS sources
-    FROM counted WHERE number <> first_number
+    SELECT first_number, h.number, $advertising_id - log2(devices - 1) AS weight, list_concat(f.sources, h.sources) AS sources
+    FROM counted c JOIN held f ON f.identifier_id = c.identifier_id AND f.number = first_number
+    JOIN held h ON h.identifier_id = c.identifier_id AND h.number <> first_number
 )
 SELECT first_number, number, 'shared_advertising_id', max(weight), list_sort(list_distinct(flatten(list(sources)))), NULL, NULL
 FROM weighed GROUP BY first_number, number
@@ -99,7 +96,8 @@ WITH ends AS (
     SELECT left_kind AS kind, left_id AS id, right_kind AS other FROM aliases
     UNION ALL SELECT right_kind, right_id, left_kind FROM aliases
 ), partners AS (
-    SELECT kind, id, greatest(count_if(other = 'account'), 1) AS accounts, count(*) AS partners FROM ends GROUP BY kind, id
+    SELECT kind, id, greatest(sum(CASE WHEN other = 'account' THEN 1 ELSE 0 END), 1) AS accounts, count(*) AS partners
+    FROM ends GROUP BY kind, id
 )
 SELECT a.number, b.number, 'alias', $alias - 2 * log2(greatest(p.accounts, q.accounts)), s.sources, s.first_seen, s.last_seen
 FROM aliases s
@@ -112,7 +110,7 @@ _SIGN_INS = """
 INSERT INTO evidence
 WITH totals AS (SELECT account_id, sum(count) AS count FROM signed_in GROUP BY account_id)
 SELECT a.number, d.number, 'sign_in',
-       greatest($sign_in + 2 * log2(1 - (1 - u.share) * (1 - s.count / t.count)) - log2(u.owners), 0),
+       greatest($sign_in + 2 * log2(1 - (1 - u.share) * (1 - CAST(s.count AS DOUBLE) / t.count)) - log2(u.owners), 0),
        s.sources, s.first_seen, s.last_seen
 FROM signed_in s JOIN totals t ON t.account_id = s.account_id
 JOIN eligible a ON a.kind = 'account' AND a.id = s.account_id JOIN eligible d ON d.kind = 'device' AND d.id = s.device_id
@@ -121,9 +119,10 @@ JOIN usage u ON u.device_id = s.device_id AND u.owner = coalesce(g.leader, s.acc
 """
 
 
-def find_account_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
+def find_account_evidence(connection: Database, weights: Weights, limits: Limits) -> None:
     """Make `evidence` with what speaks for and against pairs of accounts; needs no sign-ins."""
-    connection.execute(_ELIGIBLE)
+    make(connection, "eligible", _ELIGIBLE)
+    connection.execute("DROP TABLE IF EXISTS temp.evidence")
     connection.execute(_EMPTY)
     if any_rows(connection, "record_pairs"):
         connection.execute(_SCORED.format(**_RECORDS))
@@ -131,9 +130,9 @@ def find_account_evidence(connection: duckdb.DuckDBPyConnection, weights: Weight
         connection.execute(_ALIASES, {"alias": weights.alias, "partners": limits.alias_partners, "accounts": True})
 
 
-def find_device_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights, limits: Limits) -> None:
+def find_device_evidence(connection: Database, weights: Weights, limits: Limits) -> None:
     """Add what devices take part in, once shared devices are known."""
-    connection.execute(_ELIGIBLE)
+    make(connection, "eligible", _ELIGIBLE)
     if any_rows(connection, "holders WHERE identifier_kind = 'advertising_id'"):
         connection.execute(_ADVERTISING, {"advertising_id": weights.advertising_id})
     if any_rows(connection, "aliases"):
@@ -141,7 +140,7 @@ def find_device_evidence(connection: duckdb.DuckDBPyConnection, weights: Weights
     connection.execute(_SIGN_INS, {"sign_in": weights.sign_in})
 
 
-def find_behaviour_evidence(connection: duckdb.DuckDBPyConnection) -> None:
+def find_behaviour_evidence(connection: Database) -> None:
     """Add what devices' behaviour says."""
     if any_rows(connection, "behaviour_pairs"):
         connection.execute(_SCORED.format(**_BEHAVIOUR))

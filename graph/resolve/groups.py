@@ -6,32 +6,23 @@ In: the temporary tables `subjects`, `evidence` (of accounts) and `record_pairs`
 
 from __future__ import annotations
 
-from typing import Any
-
-import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from graph.resolve.cluster import components
-from graph.resolve.rows import any_rows
+from graph.resolve.rules import Database, any_rows, make, numbers
 
-__all__ = ["TEMPORARY", "group_accounts", "numbers"]
+__all__ = ["TEMPORARY", "group_accounts"]
 
 TEMPORARY = ("same_accounts", "conflicting_owners")
 
 
-def numbers(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, npt.NDArray[Any]]:
-    """The columns of a query as NumPy arrays."""
-    return {name: np.asarray(column) for name, column in connection.sql(query).fetchnumpy().items()}
-
-
-def group_accounts(connection: duckdb.DuckDBPyConnection, join_log2_odds: float, conflict_log2_odds: float) -> None:
+def group_accounts(connection: Database, join_log2_odds: float, conflict_log2_odds: float) -> None:
     """Make `same_accounts`, accounts that records alone show to be one person, and `conflicting_owners`, groups of which no two
     accounts can be."""
     if not any_rows(connection, "record_pairs") and not any_rows(connection, "evidence"):
-        connection.execute("CREATE OR REPLACE TEMP TABLE same_accounts (account_id VARCHAR, leader VARCHAR)")
-        connection.execute("CREATE OR REPLACE TEMP TABLE conflicting_owners (left_owner VARCHAR, right_owner VARCHAR)")
+        make(connection, "same_accounts", "SELECT '' AS account_id, '' AS leader WHERE 1 = 0")
+        make(connection, "conflicting_owners", "SELECT '' AS left_owner, '' AS right_owner WHERE 1 = 0")
         return
     pairs = numbers(
         connection,
@@ -41,24 +32,27 @@ def group_accounts(connection: duckdb.DuckDBPyConnection, join_log2_odds: float,
         WHERE l.kind = 'account' AND r.kind = 'account' AND NOT EXISTS (
             SELECT 1 FROM namespaces x JOIN namespaces y USING (namespace_code)
             WHERE x.number = left_number AND y.number = right_number)
-        GROUP BY ALL HAVING sum(weight::DECIMAL(18, 6)) >= {join_log2_odds}
+        GROUP BY left_number, right_number
+        HAVING sum(CAST(round(weight * 1000000) AS BIGINT)) >= {round(join_log2_odds * 1_000_000)}
         """,
     )
     left, right = pairs["left_number"].astype(np.int64), pairs["right_number"].astype(np.int64)
     touched = np.unique(np.concatenate([left, right]))
     leader = touched[components(len(touched), np.searchsorted(touched, left), np.searchsorted(touched, right))]
     connection.register("grouped", pa.table({"number": touched, "leader_number": leader}))
-    connection.execute(
+    make(
+        connection,
+        "same_accounts",
         """
-        CREATE OR REPLACE TEMP TABLE same_accounts AS
         SELECT a.id AS account_id, l.id AS leader
         FROM grouped g JOIN subjects a ON a.number = g.number JOIN subjects l ON l.number = g.leader_number
-        """
+        """,
     )
     connection.unregister("grouped")
-    connection.execute(
+    make(
+        connection,
+        "conflicting_owners",
         """
-        CREATE OR REPLACE TEMP TABLE conflicting_owners AS
         WITH opposed AS (
             SELECT left_number, right_number FROM record_pairs WHERE likeness <= $conflict
         ), owners AS (

@@ -24,7 +24,7 @@ from graph.resolve import guards_bots
 from graph.resolve.guards_namespaces import find_namespaces, namespace_bits
 from graph.resolve.guards_windows import find_generic_networks, find_holder_windows
 from graph.resolve.null_like import NULL_LIKE
-from graph.resolve.rows import any_rows
+from graph.resolve.rules import Database, any_rows, make
 
 __all__ = [
     "TEMPORARY",
@@ -103,7 +103,6 @@ class Limits(guards_bots.BotLimits):
 
 
 _GENERIC_IDENTIFIERS = f"""
-CREATE OR REPLACE TEMP TABLE generic_identifiers AS
 SELECT identifier_id, CASE WHEN degree > holders_allowed THEN identifier_kind || ' with ' || degree || ' holders, more than '
            || holders_allowed ELSE identifier_kind || ' that stands for no value' END AS reason
 FROM (SELECT *, CASE identifier_kind WHEN 'email' THEN $email WHEN 'phone' THEN $phone ELSE $advertising_id END
@@ -113,20 +112,19 @@ WHERE degree > holders_allowed OR regexp_matches(lower(value), '{NULL_LIKE}')
 
 # One row per device and person (a group of accounts known to be one), with the person's share of the device's sign-ins.
 _USAGE = """
-CREATE OR REPLACE TEMP TABLE usage AS
 WITH signed AS (
     SELECT device_id, account_id, count FROM signed_in
     UNION ALL
     SELECT right_id, left_id, 1 FROM aliases WHERE left_kind = 'account' AND right_kind = 'device'
-    AND (right_id, left_id) NOT IN (SELECT (device_id, account_id) FROM signed_in)
+    AND NOT EXISTS (SELECT 1 FROM signed_in WHERE device_id = right_id AND account_id = left_id)
 ), owned AS (
-    SELECT device_id, coalesce(g.leader, s.account_id) AS owner, sum(count)::BIGINT AS count
+    SELECT device_id, coalesce(g.leader, s.account_id) AS owner, CAST(sum(count) AS BIGINT) AS count
     FROM signed s LEFT JOIN same_accounts g ON g.account_id = s.account_id
     WHERE device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
       AND s.account_id NOT IN (SELECT id FROM classes WHERE kind = 'account')
-    GROUP BY ALL
+    GROUP BY device_id, coalesce(g.leader, s.account_id)
 )
-SELECT device_id, owner, count, count / sum(count) OVER (PARTITION BY device_id) AS share,
+SELECT device_id, owner, count, CAST(count AS DOUBLE) / sum(count) OVER (PARTITION BY device_id) AS share,
        count(*) OVER (PARTITION BY device_id) AS owners
 FROM owned
 """
@@ -134,8 +132,8 @@ FROM owned
 _MANY = """
 INSERT INTO classes
 SELECT 'device', device_id, 'shared', 'sign-ins of ' || owners || ' people, as even as of ' || round(even, 1) || ' equal users'
-FROM (SELECT device_id, owners, sum(count)::DOUBLE * sum(count)::DOUBLE / sum(count * count)::DOUBLE AS even
-      FROM usage GROUP BY device_id, owners)
+FROM (SELECT device_id, owners, CAST(sum(count) AS DOUBLE) * CAST(sum(count) AS DOUBLE)
+          / CAST(sum(count * count) AS DOUBLE) AS even FROM usage GROUP BY device_id, owners)
 WHERE owners > $people OR (owners >= 3 AND even >= $even)
 """
 
@@ -172,18 +170,18 @@ WITH described AS (
 SELECT 'device', device_id, 'shared', 'sign-ins of ' || count(*) || ' accounts that nothing shows to be one person'
 FROM usage WHERE owners >= 2 AND share >= $share AND count >= 2
   AND device_id NOT IN (SELECT id FROM classes WHERE kind = 'device')
-GROUP BY device_id HAVING count(*) >= 2 AND bool_or(owner IN (SELECT owner FROM described))
+GROUP BY device_id HAVING count(*) >= 2 AND max(CASE WHEN owner IN (SELECT owner FROM described) THEN 1 ELSE 0 END) = 1
 """
 
 # Ids, not owners: records may have shown the two to be one person, which the namespace denies.
 _NAMESPACES = """
 INSERT INTO classes
 WITH shares AS (
-    SELECT device_id, account_id, count / sum(count) OVER (PARTITION BY device_id) AS share FROM signed_in
+    SELECT device_id, account_id, CAST(count AS DOUBLE) / sum(count) OVER (PARTITION BY device_id) AS share FROM signed_in
 ), used AS (
     SELECT device_id, namespace_code, count(*) AS ids
     FROM shares JOIN subjects s ON s.kind = 'account' AND s.id = account_id JOIN namespaces USING (number)
-    WHERE share >= $share GROUP BY ALL HAVING count(*) >= 2
+    WHERE share >= $share GROUP BY device_id, namespace_code HAVING count(*) >= 2
 )
 SELECT 'device', device_id, 'shared', 'sign-ins of ' || max(ids) || ' ids of a source in which a person has one'
 FROM used WHERE device_id NOT IN (SELECT id FROM classes WHERE kind = 'device') GROUP BY device_id
@@ -216,7 +214,10 @@ SELECT 'account', account_id, 'shared', 'signed in on more than ' || $devices ||
 FROM signed_in GROUP BY account_id HAVING count(*) > $devices
 """
 
-_OTHERS = "INSERT INTO classes SELECT kind, id, class, reason FROM {table} ANTI JOIN classes USING (kind, id)"
+_OTHERS = """
+INSERT INTO classes
+SELECT kind, id, class, reason FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM classes c WHERE c.kind = t.kind AND c.id = t.id)
+"""
 
 
 def find_hubs(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
@@ -224,7 +225,7 @@ def find_hubs(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     connection.execute(_HUBS, {"accounts": limits.accounts_per_device, "devices": limits.devices_per_account})
 
 
-def add_classes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def add_classes(connection: Database, table: str) -> None:
     """Add the rows of a table (kind, id, class, reason) to `classes`, for subjects that have none yet."""
     if any_rows(connection, table):
         connection.execute(_OTHERS.format(table=table))
@@ -244,9 +245,9 @@ def mark_generic(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     find_generic_networks(connection, limits.network_devices, limits.network_window_days)
 
 
-def mark_identifiers(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+def mark_identifiers(connection: Database, limits: Limits) -> None:
     """Make `generic_identifiers` alone."""
-    connection.execute(_GENERIC_IDENTIFIERS, _allowed(limits))
+    make(connection, "generic_identifiers", _GENERIC_IDENTIFIERS, _allowed(limits))
 
 
 def is_generic(kind: str, value: str, degree: int, limits: Limits) -> bool:
@@ -264,19 +265,19 @@ def find_bots(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     guards_bots.find_bots(connection, limits)
 
 
-def find_shared_accounts(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+def find_shared_accounts(connection: Database, limits: Limits) -> None:
     """Add accounts that several people use to `classes`."""
     if any_rows(connection, f"signed_in GROUP BY account_id HAVING count(*) > {limits.devices_at_once}"):
         connection.execute(_SHARED_ACCOUNTS, {"devices": limits.devices_at_once})
 
 
-def find_shared_devices(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+def find_shared_devices(connection: Database, limits: Limits) -> None:
     """Add shared devices to `classes`; leaves `usage`, who uses each device to what share.
 
     Reads `same_accounts` (account_id, leader: accounts that identifiers already show to be one person) and
     `conflicting_owners` (left_owner < right_owner: leaders whose records conflict).
     """
-    connection.execute(_USAGE)
+    make(connection, "usage", _USAGE)
     if not any_rows(connection, "usage WHERE owners > 1"):
         if limits.unique_namespaces:  # records may have made one owner of two ids that the namespace tells apart
             connection.execute(_NAMESPACES, {"share": limits.conflicting_share})

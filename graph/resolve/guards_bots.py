@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from graph.resolve.rules import Database, make
+
 __all__ = ["BY_AGENT", "BotLimits", "find_bots", "find_crawlers"]
 
 
@@ -34,7 +36,6 @@ BY_AGENT = "most events have the user agent of a crawler"
 """Reason of bots that can be told from counts alone."""
 
 _FLAGGED = f"""
-CREATE OR REPLACE TEMP TABLE classes AS
 WITH flags AS (
     SELECT 'device' AS kind, device_id AS id, sum(count) AS events, sum(bot_count) AS bot_events
     FROM touches WHERE device_id IS NOT NULL GROUP BY device_id
@@ -87,9 +88,9 @@ FROM even GROUP BY id
 """
 
 
-def find_crawlers(connection: duckdb.DuckDBPyConnection, limits: BotLimits) -> None:
+def find_crawlers(connection: Database, limits: BotLimits) -> None:
     """Make `classes` with the bots that their user agent tells alone, which needs no events."""
-    connection.execute(_FLAGGED, {"share": limits.bot_event_share})
+    make(connection, "classes", _FLAGGED, {"share": limits.bot_event_share})
 
 
 def find_bots(connection: duckdb.DuckDBPyConnection, limits: BotLimits) -> None:

@@ -16,20 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.errors import SettingsError
+from graph.resolve.rules import Database, make, numbers
 
 __all__ = ["MOST_NAMESPACES", "find_namespaces", "namespace_bits", "number_namespaces"]
 
 MOST_NAMESPACES = 62  # bits of a 64-bit integer that keep it positive, less one
 
 _NAMESPACES = """
-CREATE OR REPLACE TEMP TABLE namespaces AS
-SELECT DISTINCT number, code::BIGINT AS namespace_code
+WITH named AS ({named})
+SELECT DISTINCT number, CAST(code AS BIGINT) AS namespace_code
 FROM accounts JOIN subjects ON kind = 'account' AND id = account_id
-JOIN (SELECT unnest($names::VARCHAR[]) AS name, unnest(range(len($names::VARCHAR[]))) AS code)
-  ON name = accounts.source OR name = accounts._source
+JOIN named ON name = accounts.source OR name = accounts._source
 """
 
-_NONE = "CREATE OR REPLACE TEMP TABLE namespaces (number BIGINT, namespace_code BIGINT)"
+_NONE = "SELECT CAST(0 AS BIGINT) AS number, CAST(0 AS BIGINT) AS namespace_code WHERE 1 = 0"
 
 _CONFLICTS = """
 CREATE OR REPLACE TEMP TABLE namespace_conflicts AS
@@ -65,17 +65,19 @@ def find_namespaces(connection: duckdb.DuckDBPyConnection, names: Sequence[str],
     connection.execute(_CONFLICTS, {"names": sorted(set(names)), "accounts": most_accounts})
 
 
-def number_namespaces(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+def number_namespaces(connection: Database, names: Sequence[str]) -> None:
     """Make `namespaces` alone. Raises SettingsError for more names than there are bits."""
     names = sorted(set(names))
     if len(names) > MOST_NAMESPACES:
         raise SettingsError(f"unique_namespaces has {len(names)} names; at most {MOST_NAMESPACES} are possible")
-    connection.execute(_NAMESPACES if names else _NONE, {"names": names} if names else None)
+    named = " UNION ALL ".join(f"SELECT $name{code} AS name, {code} AS code" for code in range(len(names)))
+    query = _NAMESPACES.format(named=named) if names else _NONE
+    make(connection, "namespaces", query, {f"name{code}": name for code, name in enumerate(names)} or None)
 
 
-def namespace_bits(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[np.int64]:
+def namespace_bits(connection: Database, nodes: int) -> npt.NDArray[np.int64]:
     """Per subject number a bit for each namespace that it is an id of, for `cluster`."""
-    rows = connection.sql("SELECT number, namespace_code FROM namespaces").fetchnumpy()
+    rows = numbers(connection, "SELECT number, namespace_code FROM namespaces")
     bits = np.zeros(nodes, np.int64)
-    np.bitwise_or.at(bits, np.asarray(rows["number"], np.int64), np.int64(1) << np.asarray(rows["namespace_code"], np.int64))
+    np.bitwise_or.at(bits, rows["number"].astype(np.int64), np.int64(1) << rows["namespace_code"].astype(np.int64))
     return bits

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from graph.resolve.changes import Changes
 from graph.resolve.lifecycle import plan
 from graph.resolve.log import IdentityLog
+from graph.resolve.rules import Database, numbers
 
 __all__ = ["Persons", "assign_persons", "record"]
 
@@ -43,21 +43,21 @@ class Persons:
     """Time of the latest event, ISO 8601."""
 
 
-def assign_persons(connection: duckdb.DuckDBPyConnection, log: IdentityLog, anchor: Integers, *, whole: bool = True) -> Persons:
+def assign_persons(connection: Database, log: IdentityLog, anchor: Integers, *, whole: bool = True) -> Persons:
     """Give every cluster its person id; changes nothing yet.
 
     `whole`: `subjects` are all of the lake, and members that are not among them have left it. Otherwise they are some, with all
     members of every person that one of them has.
     """
-    subjects = connection.sql("SELECT kind, id FROM subjects ORDER BY number").to_arrow_table()
-    kinds, ids = subjects["kind"].to_pylist(), subjects["id"].to_pylist()
+    subjects = numbers(connection, "SELECT kind, id FROM subjects ORDER BY number")
+    kinds, ids = subjects["kind"].tolist(), subjects["id"].tolist()
     known = log.members() if whole else log.members_among(kinds, ids)
     earlier, earlier_ids, gone = _earlier(connection, known, len(anchor))
     taken = log.ever_given if log.state()[0] else _never
     changes = plan(anchor, earlier, earlier_ids, lambda n: (kinds[n], ids[n]), taken, log)
     roots = np.fromiter(changes.person_of_cluster, np.int64, len(changes.person_of_cluster))
     names = pa.array(list(changes.person_of_cluster.values()), pa.string())
-    latest = connection.sql("SELECT max(epoch_us(last_seen)) FROM touches").fetchall()[0][0]
+    latest = connection.execute("SELECT max(epoch_us(last_seen)) FROM touches").fetchall()[0][0]
     return Persons(
         names.take(pa.array(np.searchsorted(roots, anchor))),
         kinds,
@@ -118,7 +118,7 @@ def _never(_: str) -> bool:
 
 
 def _earlier(
-    connection: duckdb.DuckDBPyConnection, known: tuple[list[str], list[str], list[str]], nodes: int
+    connection: Database, known: tuple[list[str], list[str], list[str]], nodes: int
 ) -> tuple[Integers, list[str], list[tuple[str, str, str]]]:
     """Per node the index of its earlier person, -1 for none; those persons, sorted; members that are gone."""
     kinds, ids, persons = known
@@ -128,20 +128,25 @@ def _earlier(
     text = pa.string()
     members = pa.table({"kind": pa.array(kinds, text), "id": pa.array(ids, text), "person_id": pa.array(persons, text)})
     connection.register("earlier_members", members)
-    found = connection.sql(
-        "SELECT number, kind, id, person_id FROM earlier_members LEFT JOIN subjects USING (kind, id) ORDER BY kind, id"
-    ).to_arrow_table()
+    found = numbers(
+        connection,
+        """
+        SELECT coalesce(number, -1) AS number, kind, id, person_id FROM earlier_members LEFT JOIN subjects USING (kind, id)
+        ORDER BY kind, id
+        """,
+    )
     connection.unregister("earlier_members")
     earlier_ids = sorted(set(persons))
-    there = found.filter(pc.is_valid(found["number"]))
-    code = pc.index_in(there["person_id"], pa.array(earlier_ids, text))
-    earlier[there["number"].to_numpy()] = code.to_numpy()
-    gone = found.filter(pc.is_null(found["number"]))
-    return earlier, earlier_ids, [(r["kind"], r["id"], r["person_id"]) for r in gone.to_pylist()]
+    number = found["number"].astype(np.int64)
+    there, gone = np.flatnonzero(number >= 0), np.flatnonzero(number < 0)
+    code = pc.index_in(pa.array(found["person_id"][there], text), pa.array(earlier_ids, text))
+    earlier[number[there]] = code.to_numpy()
+    left = zip(*(found[column][gone].tolist() for column in ("kind", "id", "person_id")), strict=True)
+    return earlier, earlier_ids, list(left)
 
 
 def _causes(
-    connection: duckdb.DuckDBPyConnection, changes: Changes, anchor: Integers, earlier: Integers, earlier_ids: list[str]
+    connection: Database, changes: Changes, anchor: Integers, earlier: Integers, earlier_ids: list[str]
 ) -> dict[str, str]:
     """Rule of the strongest evidence between a merged person's members and the others of its cluster."""
     if not changes.merges:
@@ -149,23 +154,24 @@ def _causes(
     merging = np.isin(anchor, anchor[[node for node, _ in changes.moved]])
     nodes = np.flatnonzero(merging)
     connection.register("merging", pa.table({"number": nodes, "root": anchor[nodes], "person": earlier[nodes]}))
-    rows = connection.sql(
+    rows = connection.execute(
         """
         WITH ends AS (
             SELECT left_number AS a, right_number AS b, method, weight FROM evidence
             UNION ALL SELECT right_number, left_number, method, weight FROM evidence
+        ), ranked AS (
+            SELECT x.person, method, row_number() OVER (PARTITION BY x.person ORDER BY weight DESC, method DESC) AS place
+            FROM ends JOIN merging x ON x.number = a JOIN merging y ON y.number = b
+            WHERE x.root = y.root AND x.person <> y.person AND x.person >= 0 AND weight > 0
         )
-        SELECT x.person, arg_max(method, (weight, method)) FROM ends JOIN merging x ON x.number = a JOIN merging y ON y.number = b
-        WHERE x.root = y.root AND x.person <> y.person AND x.person >= 0 AND weight > 0 GROUP BY x.person
+        SELECT person, method FROM ranked WHERE place = 1
         """
     ).fetchall()
     connection.unregister("merging")
     return {earlier_ids[person]: method for person, method in rows}
 
 
-def _parting_causes(
-    connection: duckdb.DuckDBPyConnection, changes: Changes, anchor: Integers, earlier: Integers
-) -> dict[str, str]:
+def _parting_causes(connection: Database, changes: Changes, anchor: Integers, earlier: Integers) -> dict[str, str]:
     """For each split or revived person the rule that speaks most against its being one with those it was with before."""
     parted = {part.person_id for part in (*changes.splits, *changes.revived)}
     roots = {root: name for root, name in changes.person_of_cluster.items() if name in parted}
@@ -174,14 +180,17 @@ def _parting_causes(
     leaving = np.isin(anchor, np.fromiter(roots, np.int64, len(roots))) & (earlier >= 0)
     nodes = np.flatnonzero(np.isin(earlier, np.unique(earlier[leaving])))
     connection.register("parting", pa.table({"number": nodes, "root": anchor[nodes], "person": earlier[nodes]}))
-    rows = connection.sql(
+    rows = connection.execute(
         """
         WITH ends AS (
             SELECT left_number AS a, right_number AS b, method, weight FROM evidence WHERE weight < 0
             UNION ALL SELECT right_number, left_number, method, weight FROM evidence WHERE weight < 0
+        ), ranked AS (
+            SELECT x.root, method, row_number() OVER (PARTITION BY x.root ORDER BY weight, method) AS place
+            FROM ends JOIN parting x ON x.number = a JOIN parting y ON y.number = b
+            WHERE x.root <> y.root AND x.person = y.person
         )
-        SELECT x.root, arg_min(method, (weight, method)) FROM ends JOIN parting x ON x.number = a JOIN parting y ON y.number = b
-        WHERE x.root <> y.root AND x.person = y.person GROUP BY x.root
+        SELECT root, method FROM ranked WHERE place = 1
         """
     ).fetchall()
     connection.unregister("parting")

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.resolve.cluster import components, score_pairs
-from graph.resolve.groups import numbers
 from graph.resolve.records import PreparedRecords
+from graph.resolve.rules import numbers
 
 __all__ = ["MOST_IN_COMPONENT", "TEMPORARY", "Records", "find_record_pairs", "weigh_components"]
 

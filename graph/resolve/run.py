@@ -30,7 +30,6 @@ from graph.resolve.cluster import Clusters, cluster
 from graph.resolve.cross_device import CrossDeviceModel
 from graph.resolve.decay import find_as_of
 from graph.resolve.fitted import Fitted, load_fitted, save_fitted
-from graph.resolve.groups import numbers
 from graph.resolve.guards import namespace_bits
 from graph.resolve.incremental import index
 from graph.resolve.incremental.overlay import overlay
@@ -39,6 +38,7 @@ from graph.resolve.log import IdentityLog
 from graph.resolve.persons import assign_persons, record
 from graph.resolve.record_pairs import Records
 from graph.resolve.records import RecordModel, fit_and_prepare, records_table
+from graph.resolve.rules import numbers
 from graph.resolve.settings import ResolveSettings
 from graph.resolve.steps import find_evidence, no_behaviour
 from graph.resolve.versions import prune, read_version, write_version
@@ -129,7 +129,7 @@ class _Run:
                 self._say("evidence", 2)
                 devices = [None if earlier is None else earlier.devices]
                 guards.find_hubs(connection, settings.limits)
-                find_evidence(connection, settings, at.at, behaviour=lambda _: self._behaviour(devices, fit=earlier is None))
+                find_evidence(connection, settings, at.at, behaviour=lambda: self._behaviour(devices, fit=earlier is None))
                 record_pairs.weigh_components(connection, records, settings.rules.join_log2_odds)
                 assertions.add_evidence(connection, log)
                 self._say("clusters", 4)

@@ -6,12 +6,15 @@ would find, as far as the pace of their events makes them bots.
 
 from __future__ import annotations
 
+import json
+
 import duckdb
+import pyarrow as pa
 
 from graph.resolve import guards
 from graph.resolve.guards_bots import BY_AGENT
 from graph.resolve.incremental.index import rows_for
-from graph.resolve.incremental.world import load_world
+from graph.resolve.incremental.world import lake_rows
 from graph.resolve.log_database import IdentityDatabase
 
 __all__ = ["renew_bots"]
@@ -31,7 +34,9 @@ def renew_bots(
         return set()
     named = rows_for(database, "SELECT s, kind, id FROM k_subject WHERE s IN (?)", busy)
     ids = {kind: [id_ for _, k, id_ in named if k == kind] for kind in ("device", "account")}
-    load_world(scratch, database, busy, limits)
+    scratch.register("touches", _touches(database, busy))
+    bodies = rows_for(database, "SELECT body FROM k_row JOIN k_subject USING (s) WHERE s IN (?) AND +kind = 'device'", busy)
+    scratch.register("devices", lake_rows("devices", [json.loads(body) for (body,) in bodies]))
     found = events.execute(_EVENTS, {"devices": ids["device"], "accounts": ids["account"]}).to_arrow_table()
     scratch.register("events", found)
     guards.find_bots(scratch, limits)
@@ -47,3 +52,13 @@ def renew_bots(
                 database.change("INSERT INTO k_class VALUES (?, 'bot', ?)", number, now)
     database.change("DELETE FROM k_busy")
     return differing
+
+
+def _touches(database: IdentityDatabase, subjects: list[int]) -> pa.Table:
+    """Events of these subjects, as `links` counts them, as far as bots are told by that."""
+    query = "SELECT kind, id, events, bot_events FROM k_subject WHERE s IN (?)"
+    rows = [
+        {f"{kind}_id": id_, "count": events, "bot_count": bots} for kind, id_, events, bots in rows_for(database, query, subjects)
+    ]
+    columns = [("device_id", pa.string()), ("account_id", pa.string()), ("count", pa.int64()), ("bot_count", pa.int64())]
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns))

@@ -7,7 +7,6 @@ at again when one of its records changed, or when a block that it was in has gro
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from graph.resolve.incremental.world import account_rows
 from graph.resolve.log_database import IdentityDatabase
 from graph.resolve.record_pairs import MOST_IN_COMPONENT
 from graph.resolve.records import BlockDegrees, PreparedRecords, RecordModel, records_table
+from graph.resolve.small_tables import texts
 
 __all__ = ["compare_changed", "weigh_within"]
 
@@ -78,7 +78,7 @@ def compare_changed(
     }
     found |= {some.ordered(*pair) for pair in together if pair[0] in some.names and pair[1] in some.names}
     wanted = sorted(pair for pair in found if pair[0] in renewed or pair[1] in renewed)
-    new = {(l_, r): (w, b, json.dumps(sorted({some.sources[l_], some.sources[r]}))) for l_, r, w, b in some.scored(wanted)}
+    new = {(l_, r): (w, b, texts(sorted({some.sources[l_], some.sources[r]}))) for l_, r, w, b in some.scored(wanted)}
     return _store(database, renewed, new)
 
 

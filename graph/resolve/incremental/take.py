@@ -22,6 +22,7 @@ from graph.resolve.guards import Limits
 from graph.resolve.incremental.changes import Changes, NeedsFullRun
 from graph.resolve.incremental.index import event_hash
 from graph.resolve.log_database import IdentityDatabase
+from graph.resolve.small_tables import texts
 
 __all__ = ["take"]
 
@@ -144,7 +145,7 @@ class _Taker:
             identifier = held.get(identifier_id)
             if identifier is None:
                 identifier = self._identifier(identifier_id, name, value)
-            sources = json.dumps([row["_source"]])
+            sources = texts([row["_source"]])
             self._database.change("INSERT OR REPLACE INTO k_holder VALUES (?, ?, ?)", number, identifier, sources)
             self._holders_change(identifier)
 
@@ -274,7 +275,7 @@ class _Taker:
 
 
 def _with(sources: str, more: set[str]) -> str:
-    return json.dumps(sorted({*json.loads(sources), *more}))
+    return texts(sorted({*json.loads(sources), *more}))
 
 
 def microseconds(at: datetime | None) -> int | None:

@@ -40,16 +40,13 @@ from graph.resolve.log_database import IdentityDatabase
 from graph.resolve.persons import assign_persons, record
 from graph.resolve.records import RecordModel
 from graph.resolve.settings import ResolveSettings
-from graph.resolve.steps import find_evidence
+from graph.resolve.small_tables import SmallTables
+from graph.resolve.steps import find_evidence_of_part
 
 __all__ = ["Follower"]
 
 _REACH = 3
-_OWN = "('records_within', 'asserted_same', 'asserted_never')"  # evidence that is kept apart from that of `steps.find_evidence`
-_EVIDENCE = """
-SELECT left_number, right_number, method, weight, to_json(sources)::VARCHAR, epoch_us(first_seen), epoch_us(last_seen)
-FROM evidence
-"""
+_OWN = "('records_within', 'asserted_same', 'asserted_never')"  # evidence that is kept apart from that of `steps`
 
 Pair = tuple[int, int]
 Piece = tuple[str, float, str, int | None, int | None]
@@ -58,7 +55,7 @@ Piece = tuple[str, float, str, int | None, int | None]
 @dataclass
 class Follower:
     """Follows changes of one home. `key`: the home's hashing key. `model`: the match model of the run that filled the index.
-    Keeps scratch space (an in-memory database) between updates; one thread at a time."""
+    Keeps scratch space (databases in memory) between updates; one thread at a time."""
 
     log: IdentityLog
     key: bytes
@@ -67,6 +64,9 @@ class Follower:
     compares_behaviour: bool = False
     """Whether full runs compare devices by behaviour, which updates leave as it was."""
     scratch: duckdb.DuckDBPyConnection = field(default_factory=lambda: connect(threads="1"))
+    """For what compares records or reads events."""
+    tables: SmallTables = field(default_factory=SmallTables)
+    """For the rules: what surrounds one change is a few rows."""
 
     def take(
         self,
@@ -122,19 +122,13 @@ class Follower:
         limits, join = self.settings.limits, self.settings.rules.join_log2_odds
         affected = around(self.log, start, _REACH, limits, join)
         near = around(self.log, affected, _REACH + 1, limits, join)
-        world = load_world(self.scratch, self.log, near, limits)
-        find_evidence(
-            self.scratch,
-            self.settings,
-            standing_as_of(self.log),
-            part=True,
-            behaviour=lambda _: None,
-        )
+        world = load_world(self.tables, self.log, near, limits)
+        find_evidence_of_part(self.tables, self.settings, standing_as_of(self.log))
         return self._renew_pairs(world, affected) | self._renew_classes(world, affected)
 
     def _renew_pairs(self, world: World, affected: set[int]) -> set[int]:
         found: dict[Pair, set[Piece]] = {}
-        for left, right, method, *rest in self.scratch.sql(_EVIDENCE).fetchall():
+        for left, right, method, *rest in self.tables.execute("SELECT * FROM evidence").fetchall():
             pair = world.ordered(left, right)
             if pair[0] in affected or pair[1] in affected:
                 found.setdefault(pair, set()).add((method, rest[0], rest[1], rest[2], rest[3]))
@@ -151,7 +145,7 @@ class Follower:
 
     def _renew_classes(self, world: World, affected: set[int]) -> set[int]:
         query = "SELECT number, class, min(reason) FROM classes JOIN subjects USING (kind, id) GROUP BY number, class"
-        found = {world.numbers[n]: (class_, reason) for n, class_, reason in self.scratch.sql(query).fetchall()}
+        found = {world.numbers[n]: (class_, reason) for n, class_, reason in self.tables.execute(query).fetchall()}
         stored = {s: (c, r) for s, c, r in rows_for(self.log, "SELECT s, class, reason FROM k_class WHERE s IN (?)", affected)}
         differing = [s for s in sorted(affected) if found.get(s) != stored.get(s)]
         self.log.change_many("DELETE FROM k_class WHERE s = ?", [(s,) for s in differing])
@@ -223,23 +217,17 @@ class Follower:
         self.log.change_many("INSERT OR REPLACE INTO k_confidence VALUES (?, ?)", confidence)
         if _one_to_one(clusters.anchor.tolist(), [person for _, _, person in known]):
             return
-        try:
-            load_cluster(self.scratch, self.log, reached)
-            record(self.log, assign_persons(self.scratch, self.log, clusters.anchor, whole=False))
-        finally:
-            for table in ("subjects", "touches", "evidence"):
-                self.scratch.unregister(table)
+        load_cluster(self.tables, self.log, reached)
+        record(self.log, assign_persons(self.tables, self.log, clusters.anchor, whole=False))
 
     def _occupied(self, numbers: list[int]) -> npt.NDArray[np.int64] | None:
         """Unique namespaces of these subjects; None where there are none."""
         namespaces = self.settings.limits.unique_namespaces
         if not namespaces:
             return None
-        load_subjects(self.scratch, self.log, numbers)
-        number_namespaces(self.scratch, namespaces)
-        bits = namespace_bits(self.scratch, len(numbers))
-        self.scratch.unregister("subjects")
-        return bits
+        load_subjects(self.tables, self.log, numbers)
+        number_namespaces(self.tables, namespaces)
+        return namespace_bits(self.tables, len(numbers))
 
 
 def _one_to_one(anchors: list[int], persons: list[str | None]) -> bool:
