@@ -44,7 +44,7 @@ class Weights:
 
 
 _ELIGIBLE = """
-SELECT kind, id, number FROM subjects s WHERE NOT EXISTS (SELECT 1 FROM classes c WHERE c.kind = s.kind AND c.id = s.id)
+SELECT kind, id, number FROM subjects WHERE (kind, id) NOT IN (SELECT kind, id FROM classes)
 """
 
 _EMPTY = """
@@ -108,12 +108,17 @@ WHERE greatest(p.accounts, q.accounts) <= $partners AND (left_kind = 'account' A
 
 _SIGN_INS = """
 INSERT INTO evidence
-WITH totals AS (SELECT account_id, sum(count) AS count FROM signed_in GROUP BY account_id)
+WITH s AS MATERIALIZED (
+    SELECT *, sum(count) OVER (PARTITION BY account_id) AS total FROM signed_in
+), a AS MATERIALIZED (
+    SELECT id, number FROM eligible WHERE kind = 'account'
+), d AS MATERIALIZED (
+    SELECT id, number FROM eligible WHERE kind = 'device'
+)
 SELECT a.number, d.number, 'sign_in',
-       greatest($sign_in + 2 * log2(1 - (1 - u.share) * (1 - CAST(s.count AS DOUBLE) / t.count)) - log2(u.owners), 0),
+       greatest($sign_in + 2 * log2(1 - (1 - u.share) * (1 - CAST(s.count AS DOUBLE) / total)) - log2(u.owners), 0),
        s.sources, s.first_seen, s.last_seen
-FROM signed_in s JOIN totals t ON t.account_id = s.account_id
-JOIN eligible a ON a.kind = 'account' AND a.id = s.account_id JOIN eligible d ON d.kind = 'device' AND d.id = s.device_id
+FROM s JOIN a ON a.id = s.account_id JOIN d ON d.id = s.device_id
 LEFT JOIN same_accounts g ON g.account_id = s.account_id
 JOIN usage u ON u.device_id = s.device_id AND u.owner = coalesce(g.leader, s.account_id)
 """

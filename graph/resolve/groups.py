@@ -28,10 +28,10 @@ def group_accounts(connection: Database, join_log2_odds: float, conflict_log2_od
         connection,
         f"""
         SELECT left_number, right_number FROM evidence
-        JOIN subjects l ON l.number = left_number JOIN subjects r ON r.number = right_number
-        WHERE l.kind = 'account' AND r.kind = 'account' AND NOT EXISTS (
-            SELECT 1 FROM namespaces x JOIN namespaces y USING (namespace_code)
-            WHERE x.number = left_number AND y.number = right_number)
+        WHERE left_number IN (SELECT number FROM subjects WHERE kind = 'account')
+        AND right_number IN (SELECT number FROM subjects WHERE kind = 'account') AND (left_number, right_number) NOT IN (
+            SELECT e.left_number, e.right_number FROM evidence e JOIN namespaces x ON x.number = e.left_number
+            JOIN namespaces y ON y.number = e.right_number AND y.namespace_code = x.namespace_code)
         GROUP BY left_number, right_number
         HAVING sum(CAST(round(weight * 1000000) AS BIGINT)) >= {round(join_log2_odds * 1_000_000)}
         """,

@@ -116,7 +116,7 @@ WITH signed AS (
     SELECT device_id, account_id, count FROM signed_in
     UNION ALL
     SELECT right_id, left_id, 1 FROM aliases WHERE left_kind = 'account' AND right_kind = 'device'
-    AND NOT EXISTS (SELECT 1 FROM signed_in WHERE device_id = right_id AND account_id = left_id)
+    AND (right_id, left_id) NOT IN (SELECT device_id, account_id FROM signed_in)
 ), owned AS (
     SELECT device_id, coalesce(g.leader, s.account_id) AS owner, CAST(sum(count) AS BIGINT) AS count
     FROM signed s LEFT JOIN same_accounts g ON g.account_id = s.account_id
@@ -216,7 +216,7 @@ FROM signed_in GROUP BY account_id HAVING count(*) > $devices
 
 _OTHERS = """
 INSERT INTO classes
-SELECT kind, id, class, reason FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM classes c WHERE c.kind = t.kind AND c.id = t.id)
+SELECT kind, id, class, reason FROM {table} WHERE (kind, id) NOT IN (SELECT kind, id FROM classes)
 """
 
 

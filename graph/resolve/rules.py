@@ -2,8 +2,8 @@
 
 A full run has all of the lake in DuckDB. What one new event touches is a handful of rows, for which DuckDB plans longer than a
 whole update may take: that part runs in SQLite (`small_tables`). The rules are the same statements for both, written in the SQL
-that both understand: CAST instead of `::`, NOT EXISTS instead of NOT IN of pairs, no division of two integers, no parameters
-that are lists, every grouping column named. Functions that SQLite lacks are taught to it under DuckDB's names.
+that both understand: CAST instead of `::`, no division of two integers, no parameters that are lists, every grouping column
+named, no correlated subqueries, which SQLite runs row by row. Functions that SQLite lacks are taught to it under DuckDB's names.
 """
 
 from __future__ import annotations

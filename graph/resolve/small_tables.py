@@ -21,6 +21,10 @@ import pyarrow as pa
 __all__ = ["SmallTables", "texts"]
 
 
+_KEYS = {"subjects": ("PRIMARY KEY (number)", "UNIQUE (kind, id)")}
+"""By what rows are looked up. The other indexes that it needs SQLite makes while it runs a statement."""
+
+
 def texts(values: Iterable[str]) -> str:
     """A list of texts as `to_json` of DuckDB writes it."""
     return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
@@ -64,7 +68,7 @@ class SmallTables:
         """Make a table of these rows, in place of those that it had."""
         if self._columns.get(table) != tuple(columns):
             self._database.execute(f"DROP TABLE IF EXISTS main.{table}")
-            self._database.execute(f"CREATE TABLE main.{table} ({', '.join(columns)})")
+            self._database.execute(f"CREATE TABLE main.{table} ({', '.join([*columns, *_KEYS.get(table, ())])})")
             self._columns[table] = tuple(columns)
         else:
             self._database.execute(f"DELETE FROM main.{table}")
@@ -91,7 +95,9 @@ def _round(value: float | None, digits: int = 0) -> float | None:
 
 
 def _log2(value: float | None) -> float | None:
-    return None if value is None else math.log2(value)
+    if value is None:
+        return None
+    return math.log2(value) if value else -math.inf
 
 
 def _power(base: float | None, exponent: float | None) -> float | None:
