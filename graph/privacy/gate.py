@@ -119,14 +119,12 @@ class Gate:
         """An audience as pseudonyms: whole for a file, or a page of it. Rules are those of the whole list in both cases.
         `segments` are what the file says of everybody in it."""
         action = "export audience" if file else "list audience"
-        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
-            return refused
+        least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
+        people = self._people_of(audience_id, person_ids, caller, action, use, least)
+        if isinstance(people, Denied):
+            return people
         if any(s.sensitive or s.segment_id in self._sensitive or s.name in self._sensitive for s in segments):
             return self._deny(caller, action, DenialReason.SENSITIVE, "a segment of it is sensitive", audience_id)
-        people = self._releasable(person_ids, use)
-        least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
-        if len(people) < least:
-            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
         export = self._ledger.register(people, "row_list", audience_id, recipient, caller, use)
         if isinstance(export, Denied):
             return self._deny(caller, action, export.reason, export.message, audience_id)
@@ -155,12 +153,10 @@ class Gate:
         are the platform's. Its rules are those of a file, for the people who have an e-mail or telephone. Whoever knows an
         address can find it in the file. Raises HomeNotWritable."""
         action = f"export upload {platform.name}"
-        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
-            return refused
-        people = self._releasable(person_ids, use)
         least = self._settings.minimum_file_rows
-        if len(people) < least:
-            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
+        people = self._people_of(audience_id, person_ids, caller, action, use, least)
+        if isinstance(people, Denied):
+            return people
         everybody = self._consents.people
         refusing = everybody.filter(pa.array(self._consents.objected(everybody, purpose_of(use))))
         order = hmac.digest(self._key, repr((action, audience_id, recipient, caller.tenant_id)).encode(), "sha256")
@@ -278,6 +274,17 @@ class Gate:
         kept = shown(rows, columns, self._settings.minimum_count, self._settings.count_step, named=bool(named))
         self._write(caller, action, "released", rows=len(kept))
         return _release(QueryRows(name, kept), ReleaseClass.SUBJECT_LOOKUP if named else ReleaseClass.AGGREGATE)
+
+    def _people_of(
+        self, audience_id: str, person_ids: PersonIds, caller: Caller, action: str, use: Use, least: int
+    ) -> NDArray[np.int64] | Denied:
+        """Places of the people of an audience who may leave as rows; `least` of them there must be."""
+        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            return refused
+        people = self._releasable(person_ids, use)
+        if len(people) < least:
+            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
+        return people
 
     def _refuse_audience(self, audience_id: str, caller: Caller, action: str) -> Denied | None:
         """What speaks against telling of an audience's people, whatever is told of them; None for nothing."""
