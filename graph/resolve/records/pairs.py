@@ -91,13 +91,12 @@ def _matches(
     base: Reals,
     slope: Reals,
     floor: Reals,
-    turn: Integers,
     prior: float,
     odds: float,
     minimum: float,
 ) -> tuple[Integers, Reals]:
     """Pairs [kept, 2] and weights of the blocks of the key at `place`."""
-    room, count = 1024, 0
+    room, count, turn = 1024, 0, np.empty(len(columns), np.int64)
     pairs, found = np.empty((room, 2), np.int64), np.empty(room, np.float64)
     levels, bound = np.empty((1, len(columns)), np.int8), np.empty(len(columns), np.float64)
     for block in range(len(start) - 1):

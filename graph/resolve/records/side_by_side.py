@@ -15,7 +15,7 @@ __all__ = ["each", "parts"]
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 _MOST_THREADS = 8
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 
 
 def each(work: Callable[[Given], Made], over: Iterable[Given]) -> list[Made]:

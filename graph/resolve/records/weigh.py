@@ -1,8 +1,8 @@
 """The weight of a pair of records, compiled, with an early end where it cannot reach what is wanted.
 
 In: records and a model's tables. Out: weights. The most that each column could still contribute is added up first; columns are
-compared one by one, and as soon as the sum falls under the wanted weight the rest is left: most pairs cost one or two
-comparisons.
+compared one by one, those first that have most to lose where they differ, and as soon as the sum falls under the wanted weight
+the rest is left: most pairs cost one or two comparisons.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from graph.resolve.records.kinds import KINDS
 from graph.resolve.records.levels import CROSSWISE, EMAIL, EQUAL_DOMAIN, highest_level, pair_level, top_level
 from graph.resolve.records.parameters import LEAST, REFERENCE, STRENGTH, Tables, pair_piece, relative_excess, relatives_piece
 from graph.resolve.records.side_by_side import each, parts
@@ -37,16 +36,15 @@ class Scoring(NamedTuple):
 
 class Bounds(NamedTuple):
     """The most that each column can contribute at each level [columns, levels]: `base` less `slope` times the log2 frequency of
-    the more frequent value, but `floor` at least; and the `turn` in which columns are compared."""
+    the more frequent value, but `floor` at least."""
 
     base: Reals
     slope: Reals
     floor: Reals
-    turn: Integers
 
 
 def bounds_of(scoring: Scoring) -> Bounds:
-    """Bounds of the columns. Those that tell most where they differ are compared first."""
+    """Bounds of the columns."""
     columns, weights = scoring.tables
     slope = weights[:, :, STRENGTH].astype(np.float64)
     most = weights[:, :, :LEAST].max(axis=2).astype(np.float64)
@@ -55,12 +53,24 @@ def bounds_of(scoring: Scoring) -> Bounds:
     paired = columns[:, 3] >= 0
     # Of two columns that are crosswise the second adds nothing, and takes nothing off.
     base[paired, CROSSWISE] = np.maximum(base[paired, CROSSWISE], 0.0)
-    spread = np.zeros(len(columns))
-    for c, kind in enumerate(columns[:, 0]):
-        top = len(KINDS[kind].levels) - 1
-        spread[c] = most[c, :top].max() - weights[c, 0, 0]
-    turn = np.lexsort((-spread, ~paired))
-    return Bounds(base + _ROUNDING, slope, floor + _ROUNDING, turn.astype(np.int64))
+    return Bounds(base + _ROUNDING, slope, floor + _ROUNDING)
+
+
+@njit(cache=True, nogil=True)
+def _gap(codes: npt.NDArray[np.int32], a: int, b: int, c: int, bound: Reals, base: Reals) -> float:
+    """What column `c` loses where the values differ; equal values come after all others."""
+    return bound[c] - base[c, 0] if codes[a, c] != codes[b, c] else -np.inf
+
+
+@njit(cache=True, nogil=True)
+def _by_gap(codes: npt.NDArray[np.int32], a: int, b: int, bound: Reals, base: Reals, turn: Integers) -> None:
+    """The columns in the order in which they are compared, by insertion."""
+    for c in range(len(turn)):
+        gap, place = _gap(codes, a, b, c, bound, base), c
+        while place > 0 and _gap(codes, a, b, turn[place - 1], bound, base) < gap:
+            turn[place] = turn[place - 1]
+            place -= 1
+        turn[place] = c
 
 
 @njit(cache=True, nogil=True)
@@ -114,13 +124,14 @@ def weigh(
     odds: float,
     minimum: float,
 ) -> float:
-    """Weight of a pair, or minus infinity where it is under `minimum`; of `levels` and `bound` the first row is used up."""
+    """Weight of a pair, or minus infinity where it is under `minimum`; `levels`, `bound` and `turn` are used up."""
     total = prior
     for c in range(len(columns)):
         bound[c] = _bound(columns, v, u, codes, a, b, c, base, slope, floor)
         total += bound[c]
     if total < minimum:
         return -np.inf
+    _by_gap(codes, a, b, bound, base, turn)
     for c in range(len(columns)):
         levels[0, c] = -2
     for k in range(len(columns)):
@@ -157,12 +168,11 @@ def _hopeful(
     base: Reals,
     slope: Reals,
     floor: Reals,
-    turn: Integers,
     prior: float,
     odds: float,
     minimum: float,
 ) -> npt.NDArray[np.bool_]:
-    out = np.zeros(len(left), np.bool_)
+    out, turn = np.zeros(len(left), np.bool_), np.empty(len(columns), np.int64)
     levels, bound = np.empty((1, len(columns)), np.int8), np.empty(len(columns), np.float64)
     for i in range(len(left)):
         weight = weigh(
