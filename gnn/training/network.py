@@ -1,0 +1,89 @@
+"""One tagger: inputs, labels and who teaches and who judges in; its weights at the epoch that judged best, and logits, out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gnn.models.device import mixed_precision
+from gnn.models.optimiser import make_optimiser
+from gnn.models.pyg import HeteroData
+from gnn.models.tagger import Tagger
+from gnn.training.inputs import Inputs
+from gnn.training.options import TrainingOptions
+
+__all__ = ["logits_of", "train_network"]
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+_STEPS_PER_EPOCH = 48
+
+
+def train_network(
+    model: Tagger,
+    graph_data: HeteroData,
+    inputs: Inputs,
+    labels: Tensor,
+    teachers: Indices,
+    judges: Indices,
+    options: TrainingOptions,
+    device: torch.device,
+    generator: np.random.Generator,
+) -> int:
+    """Train with early stopping on the judges' loss; the best epoch's weights stay. Returns that epoch, from 1."""
+    # Per-tag weights see few examples each: they decay harder than what all tags share; so does all that towers learn.
+    alone = not model.shape.towers
+    decay = options.weight_decay if alone else 10 * options.weight_decay
+    few = [p for n, p in model.named_parameters() if n == "per_tag"]
+    rest = [p for n, p in model.named_parameters() if n != "per_tag"]
+    groups = [{"params": rest}, {"params": few, "weight_decay": 40 * options.weight_decay}]
+    optimiser = make_optimiser(options.optimiser, groups, learning_rate=options.learning_rate, weight_decay=decay)
+    size = max(options.batch_persons // 2 if alone else options.batch_persons, -(-len(teachers) // _STEPS_PER_EPOCH))
+    best: tuple[float, int, dict[str, Tensor]] | None = None
+    for epoch in range(1, options.epochs + 1):
+        model.train()
+        order = generator.permutation(teachers)
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            rows = torch.from_numpy(batch).to(device)
+            with mixed_precision(device):
+                hidden = model.encode(graph_data)[rows]
+                logits = model(hidden, _position(graph_data, rows), inputs.channels(batch), inputs.scalars[rows])
+                loss = model.loss(logits, labels[rows])
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+        logits = torch.from_numpy(logits_of(model, graph_data, inputs, judges, device)).to(device)
+        judged = float(model.loss(logits, labels[torch.from_numpy(judges).to(device)]))
+        if best is None or judged < best[0]:
+            best = (judged, epoch, {n: t.detach().clone() for n, t in model.state_dict().items()})
+        elif epoch - best[1] >= options.patience:
+            break
+    assert best is not None  # noqa: S101  (at least one epoch ran)
+    model.load_state_dict(best[2])
+    return best[1]
+
+
+def logits_of(model: Tagger, graph_data: HeteroData, inputs: Inputs, persons: Indices, device: torch.device) -> Floats:
+    """Logits (b, k) of these persons, in batches."""
+    model.eval()
+    out = np.zeros((len(persons), model.shape.tags), np.float32)
+    with torch.inference_mode(), mixed_precision(device):
+        hidden = model.encode(graph_data)
+        for start in range(0, len(persons), 1024):
+            batch = persons[start : start + 1024]
+            rows = torch.from_numpy(batch).to(device)
+            logits = model(hidden[rows], _position(graph_data, rows), inputs.channels(batch), inputs.scalars[rows])
+            out[start : start + 1024] = logits.float().cpu().numpy()
+    return out
+
+
+def _position(graph_data: HeteroData, rows: Tensor) -> Tensor:
+    store = graph_data["person"]
+    if "position" not in store:
+        return torch.zeros(len(rows), 0, device=rows.device)
+    position: Tensor = store.position[rows]
+    return position
