@@ -23,6 +23,9 @@ data with label propagation" (2002), and Shi et al., "Masked Label Prediction" (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
@@ -33,7 +36,16 @@ from gnn.features.population import Population
 from gnn.features.surroundings import Surroundings
 from gnn.features.views import CHANNELS, ChannelOptions, View, deal_folds, place, see
 
-__all__ = ["CHANNELS", "ChannelOptions", "LabelChannels", "Surroundings", "deal_folds"]
+__all__ = [
+    "CHANNELS",
+    "ChannelOptions",
+    "ChannelReader",
+    "LabelChannels",
+    "References",
+    "Scale",
+    "Surroundings",
+    "deal_folds",
+]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -45,39 +57,55 @@ _LEAST = 1e-3
 _SHARES = ("tagging_plain", "tagging", "tagging_weighted", "friend_contents_plain", "friend_contents")
 
 
-class LabelChannels:
-    """Channels of one set of sources. `rows(persons)` is (b, k, C); `names` gives the last axis. `scalars(persons)` is (b, S)."""
+@dataclass(frozen=True)
+class Scale:
+    """(C,) mean and deviation of the raw channels of a sample of sources."""
+
+    mean: Floats
+    deviation: Floats
+
+
+@dataclass(frozen=True)
+class References:
+    """The r sources that the neighbours channels compare with."""
+
+    places: Indices
+    """(r,): where they stand among the persons of the surroundings; below 0 for those who are not there."""
+    fold: Indices
+    compared: sp.csr_matrix
+    """(m, r): their rows of `similarity`, transposed."""
+    labels: sp.csr_matrix
+    """(r, k)"""
+    count: Floats
+    """(r,): log1p of the number of their labels."""
+
+
+class ChannelReader:
+    """Channels of the persons of `around`, from views of the labels. `rows(persons)` is (b, k, C); `names` gives the last axis.
+    `scalars(persons)` is (b, S). `view_of` (n,) says which fold is hidden from each person, −1 for none."""
 
     def __init__(
-        self, data: Population, around: Surroundings, fold: Indices, options: ChannelOptions | None = None, *, seed: int = 0
+        self,
+        around: Surroundings,
+        view_of: Indices,
+        views: Mapping[int, View],
+        references: References,
+        names: tuple[str, ...],
+        scale: Scale,
+        options: ChannelOptions,
     ) -> None:
-        self._options = options or ChannelOptions()
-        self._data = data
-        self._around = around
-        self.fold = fold
-        self.sources = np.flatnonzero(fold >= 0)
-        self.view_of = self._lenders(seed)
-        reference_count = min(self._options.references, len(self.sources))
-        generator = np.random.default_rng(seed)
-        self._references = np.sort(generator.choice(self.sources, reference_count, replace=False))
-        self._compared = self._around.similarity[self._references].T.tocsr()
-        self._reference_labels = sp.csr_matrix(data.labels[self._references])
-        self.names = self._available()
-        hidden = sorted(set(self.view_of.tolist()) | {-1})
-        self._views = {
-            f: see(data, around, (fold >= 0) & (fold != f), self._lends(f), self._references, self._options) for f in hidden
-        }
-        self.prior = self._views[-1].prior
-        self._mean, self._deviation = np.zeros(len(self.names), np.float32), np.ones(len(self.names), np.float32)
-        sample = self.sources if len(self.sources) <= 4096 else generator.choice(self.sources, 4096, replace=False)
-        raw = self.rows(np.sort(sample))
-        self._mean = raw.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        self._deviation = np.maximum(raw.std(axis=(0, 1), dtype=np.float64), 1e-3).astype(np.float32)
+        self._around, self.view_of, self.views, self.references = around, view_of, dict(views), references
+        self.names, self.scale, self._options = names, scale, options
+
+    @property
+    def prior(self) -> Floats:
+        """(k,): share of all sources that have each label."""
+        return self.views[-1].prior
 
     def distributions(self, persons: Indices) -> dict[str, Floats]:
         """name → (b, k): the channels as probabilities."""
-        raw = self.rows(persons) * self._deviation + self._mean
-        view = self._views[-1]
+        raw = self.rows(persons) * self.scale.deviation + self.scale.mean
+        view = self.views[-1]
         found = {}
         for i, name in enumerate(self.names):
             centre = self._centre(name, view)
@@ -94,14 +122,14 @@ class LabelChannels:
 
     def rows(self, persons: Indices) -> Floats:
         """Standardised channels of these persons, (b, k, C), each from the view that hides the person's own fold."""
-        out = np.zeros((len(persons), len(self._data.tags), len(self.names)), np.float32)
-        for f, view in self._views.items():
+        out = np.zeros((len(persons), len(self.prior), len(self.names)), np.float32)
+        for f, view in self.views.items():
             mine = np.flatnonzero(self.view_of[persons] == f)
             for start in range(0, len(mine), _BATCH):
                 part = mine[start : start + _BATCH]
                 out[part] = self._of(persons[part], f, view)
-        out -= self._mean
-        out /= self._deviation
+        out -= self.scale.mean
+        out /= self.scale.deviation
         return out
 
     def scalars(self, persons: Indices) -> Floats:
@@ -110,35 +138,12 @@ class LabelChannels:
         if "breadth" in self._options.without:
             return fixed
         counts = np.zeros((len(persons), 2), np.float32)
-        for f, view in self._views.items():
+        for f, view in self.views.items():
             mine = np.flatnonzero(self.view_of[persons] == f)
             for start in range(0, len(mine), _BATCH):
                 part = mine[start : start + _BATCH]
                 counts[part] = self._breadth(persons[part], f, view)
         return np.hstack([fixed, counts])
-
-    def _lenders(self, seed: int) -> Indices:
-        """`fold`, and folds for the unlabelled persons who tag, so that their tagging events never reach themselves."""
-        view_of = self.fold.copy()
-        tagging = np.zeros(self._data.persons, np.bool_)
-        tagging[self._data.tagged.person] = True
-        others = np.flatnonzero(tagging & ~self._data.labelled & (self.fold < 0))
-        if len(others) and len(self.sources):
-            dealt = deal_folds(others, self._data.persons, int(self.fold.max()) + 1, seed=seed)
-            view_of[others] = dealt[others]
-        return view_of
-
-    def _available(self) -> tuple[str, ...]:
-        related, tagging = self._around.related.nnz > 0, bool((self._lends(-1)[self._data.tagged.person]).any())
-        skipped = set() if tagging else {"tagging"}
-        skipped |= set() if related else {"friends"}
-        left_out = self._options.without
-        columns = [c for group, names in CHANNELS.items() if group not in left_out | skipped for c in names]
-        return tuple(c for c in columns if c not in left_out)
-
-    def _lends(self, hidden: int) -> Bools:
-        """(n,): whose tagging events are seen."""
-        return np.asarray((self.view_of >= 0) & (self.view_of != hidden), np.bool_)
 
     def _of(self, persons: Indices, hidden: int, view: View) -> Floats:
         around, wanted = self._around, self.names
@@ -194,18 +199,17 @@ class LabelChannels:
         """What the channel says about somebody of whom nothing is known."""
         told = view.tagging or view.audience
         if name.endswith(("_any", "_any_strong")):
-            usual = float(self._around.binary.getnnz()) / max(self._around.binary.shape[0], 1)
-            return np.asarray(_surprise(told.base) * usual, np.float32)
+            return np.asarray(_surprise(told.base) * self._around.fixed.usual_contents, np.float32)
         if name in _SHARES:
             return np.asarray(_share(told.base[None])[0], np.float32)
         return view.audience.base if name == "audience" else view.prior
 
     def _similar(self, persons: Indices, hidden: int) -> Floats:
         """(b, r) cosine to every reference; zero to oneself and to those who are hidden."""
-        similarity = np.asarray((self._around.similarity[persons] @ self._compared).toarray(), np.float32)
-        similarity[persons[:, None] == self._references[None, :]] = 0
+        similarity = np.asarray((self._around.similarity[persons] @ self.references.compared).toarray(), np.float32)
+        similarity[persons[:, None] == self.references.places[None, :]] = 0
         if hidden >= 0:
-            similarity[:, self.fold[self._references] == hidden] = 0
+            similarity[:, self.references.fold == hidden] = 0
         return similarity
 
     def _neighbours(self, persons: Indices, hidden: int, prior: Floats, parts: dict[str, Floats]) -> None:
@@ -218,7 +222,7 @@ class LabelChannels:
                 parts[name] = np.tile(prior, (len(persons), 1))
                 continue
             votes, total = _nearest(similarity, count)
-            parts[name] = _vote(votes @ self._reference_labels, total, prior, 0.5)
+            parts[name] = _vote(votes @ self.references.labels, total, prior, 0.5)
 
     def _breadth(self, persons: Indices, hidden: int, view: View) -> Floats:
         """(b, 2): mean log count of labels among the 80 most similar sources, and among related ones; shrunk to the mean."""
@@ -229,8 +233,63 @@ class LabelChannels:
         if similarity.shape[1] == 0:
             return np.stack([np.full(len(persons), mean), friends], axis=1).astype(np.float32)
         votes, total = _nearest(similarity, 80)
-        near = (votes @ view.count[self._references] + 0.5 * mean) / (total + 0.5)
+        near = (votes @ self.references.count + 0.5 * mean) / (total + 0.5)
         return np.stack([near, friends], axis=1).astype(np.float32)
+
+
+class LabelChannels(ChannelReader):
+    """Channels of one set of sources, whose views are made here."""
+
+    def __init__(
+        self, data: Population, around: Surroundings, fold: Indices, options: ChannelOptions | None = None, *, seed: int = 0
+    ) -> None:
+        options = options or ChannelOptions()
+        self.fold = fold
+        self.sources = np.flatnonzero(fold >= 0)
+        view_of = _lenders(data, fold, seed)
+        generator = np.random.default_rng(seed)
+        chosen = np.sort(generator.choice(self.sources, min(options.references, len(self.sources)), replace=False))
+        names = _available(data, around, view_of, options)
+        views = {
+            f: see(data, around, (fold >= 0) & (fold != f), (view_of >= 0) & (view_of != f), chosen, options)
+            for f in sorted(set(view_of.tolist()) | {-1})
+        }
+        unscaled = Scale(np.zeros(len(names), np.float32), np.ones(len(names), np.float32))
+        super().__init__(around, view_of, views, _references(data, around, fold, chosen), names, unscaled, options)
+        sample = self.sources if len(self.sources) <= 4096 else generator.choice(self.sources, 4096, replace=False)
+        raw = self.rows(np.sort(sample))
+        mean, deviation = raw.mean(axis=(0, 1), dtype=np.float64), raw.std(axis=(0, 1), dtype=np.float64)
+        self.scale = Scale(mean.astype(np.float32), np.maximum(deviation, 1e-3).astype(np.float32))
+
+
+def _references(data: Population, around: Surroundings, fold: Indices, chosen: Indices) -> References:
+    return References(
+        places=chosen,
+        fold=fold[chosen],
+        compared=around.similarity[chosen].T.tocsr(),
+        labels=sp.csr_matrix(data.labels[chosen]),
+        count=np.log1p(data.labels[chosen].sum(axis=1)),
+    )
+
+
+def _lenders(data: Population, fold: Indices, seed: int) -> Indices:
+    """`fold`, and folds for the unlabelled persons who tag, so that their tagging events never reach themselves."""
+    view_of = fold.copy()
+    tagging = np.zeros(data.persons, np.bool_)
+    tagging[data.tagged.person] = True
+    others = np.flatnonzero(tagging & ~data.labelled & (fold < 0))
+    if len(others) and (fold >= 0).any():
+        dealt = deal_folds(others, data.persons, int(fold.max()) + 1, seed=seed)
+        view_of[others] = dealt[others]
+    return view_of
+
+
+def _available(data: Population, around: Surroundings, view_of: Indices, options: ChannelOptions) -> tuple[str, ...]:
+    related, tagging = around.related.nnz > 0, bool((view_of[data.tagged.person] >= 0).any())
+    skipped = set() if tagging else {"tagging"}
+    skipped |= set() if related else {"friends"}
+    columns = [c for group, names in CHANNELS.items() if group not in options.without | skipped for c in names]
+    return tuple(c for c in columns if c not in options.without)
 
 
 def _nearest(similarity: Floats, count: int) -> tuple[sp.csr_matrix, Floats]:
