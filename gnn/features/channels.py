@@ -95,7 +95,7 @@ class ChannelReader:
         options: ChannelOptions,
     ) -> None:
         self._around, self.view_of, self.views, self.references = around, view_of, dict(views), references
-        self.names, self.scale, self._options = names, scale, options
+        self.names, self.scale, self.options = names, scale, options
 
     @property
     def prior(self) -> Floats:
@@ -135,7 +135,7 @@ class ChannelReader:
     def scalars(self, persons: Indices) -> Floats:
         """(b, S) of these persons: those of the surroundings, and breadth, each from the view that hides their own fold."""
         fixed = self._around.scalars[persons]
-        if "breadth" in self._options.without:
+        if "breadth" in self.options.without:
             return fixed
         counts = np.zeros((len(persons), 2), np.float32)
         for f, view in self.views.items():

@@ -32,6 +32,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import scipy.sparse as sp
 
 from gnn.registry.refreshed import NOTHING, Refreshed
 from gnn.registry.refreshed import read as read_refreshed
@@ -85,15 +86,25 @@ class Version:
     def labels(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """(n, k) values of the labels that the version was trained on, and (n,) whose labels were known. Nobody's in versions
         from before labels were kept."""
-        values = np.zeros((len(self.person_ids), self.probabilities.shape[1]), np.float32)
         labelled = np.zeros(len(self.person_ids), np.bool_)
-        if (self.folder / "labels.parquet").exists():
-            rows = pq.read_table(self.folder / "labels.parquet")
-            person = rows.column("person").to_numpy()
-            labelled[person] = True
-            positive = rows.column("tag").is_valid().to_numpy()
-            values[person[positive], rows.column("tag").drop_null().to_numpy()] = rows.column("value").to_numpy()[positive]
-        return values, labelled
+        rows = self._label_rows()
+        if rows is not None:
+            labelled[rows.column("person").to_numpy()] = True
+        return self.label_matrix().toarray(), labelled
+
+    def label_matrix(self) -> sp.csr_matrix:
+        """(n, k) values of the labels that the version was trained on, sparse."""
+        shape = (len(self.person_ids), self.probabilities.shape[1])
+        rows = self._label_rows()
+        if rows is None:
+            return sp.csr_matrix(shape, dtype=np.float32)
+        positive = rows.filter(rows.column("tag").is_valid())
+        person, tag, value = (positive.column(name).to_numpy() for name in ("person", "tag", "value"))
+        return sp.csr_matrix((value.astype(np.float32), (person, tag)), shape=shape)
+
+    def _label_rows(self) -> pa.Table | None:
+        path = self.folder / "labels.parquet"
+        return pq.read_table(path) if path.exists() else None
 
     def again(self) -> Version:
         """The same with what was refreshed by now. Raises ModelError."""

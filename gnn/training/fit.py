@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gnn.features.channels import ChannelOptions, LabelChannels, Surroundings, deal_folds
+from gnn.features.channels import ChannelOptions, ChannelReader, LabelChannels, Surroundings, deal_folds
 from gnn.features.hetero import edge_types, feature_widths
 from gnn.features.population import Population
 from gnn.models.device import seeded
@@ -44,7 +44,7 @@ _BATCH = 1024
 
 @dataclass(frozen=True)
 class Fitted:
-    """Probabilities of all persons (n, k) and what gives them: the ensemble, and what its inputs are."""
+    """Probabilities of all persons (n, k) and what gives them: the ensemble, and what it reads."""
 
     probabilities: Floats
     ensemble: Ensemble
@@ -55,6 +55,8 @@ class Fitted:
     """Of each member of the ensemble: the fold that did not teach it."""
     epochs: list[int]
     """Of each member: epochs of a network, trees of boosting."""
+    reader: ChannelReader
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ def fit_tagger(
         fold,
         tuple(member_folds[i] for i in kept),
         [epochs[i] for i in kept],
+        channels,
+        inputs,
     )
 
 
