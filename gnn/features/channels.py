@@ -226,7 +226,7 @@ class ChannelReader:
 
     def _breadth(self, persons: Indices, hidden: int, view: View) -> Floats:
         """(b, 2): mean log count of labels among the 80 most similar sources, and among related ones; shrunk to the mean."""
-        mean = float(view.count.sum() / max(view.known.sum(), 1.0))
+        mean = view.usual_count
         related = self._around.related[persons]
         friends = (related @ view.count + 3 * mean) / (related @ view.known + 3)
         similarity = self._similar(persons, hidden)

@@ -74,6 +74,8 @@ class View:
     structure: LogisticRegression | None
     count: Floats
     """(n,): log1p of the number of labels, of the sources that are seen."""
+    usual_count: float
+    """Mean of `count` over those."""
 
 
 def see(data: Population, around: Surroundings, seen: Bools, lends: Bools, references: Indices, options: ChannelOptions) -> View:
@@ -91,6 +93,7 @@ def see(data: Population, around: Surroundings, seen: Bools, lends: Bools, refer
     if "structure" not in options.without:
         chosen = references[seen[references]]
         structure = fit_logistic(place(around, chosen), data.labels[chosen], prior, penalty=options.penalty)
+    count = np.log1p(data.labels.sum(axis=1)) * known
     return View(
         prior=prior,
         known=known,
@@ -101,7 +104,8 @@ def see(data: Population, around: Surroundings, seen: Bools, lends: Bools, refer
         friend_known=around.related @ known,
         ridge=np.linalg.solve(x1.T @ x1 + penalty, x1.T @ data.labels[seen]).astype(np.float32),
         structure=structure,
-        count=np.log1p(data.labels.sum(axis=1)) * known,
+        count=count,
+        usual_count=float(count.sum() / max(known.sum(), 1.0)),
     )
 
 

@@ -56,6 +56,7 @@ class FrozenView:
     audience: Evidence
     ridge: Floats
     structure: LogisticRegression | None
+    usual_count: float
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _member_rows(data: Population, members: Iterable[tuple[str, str, str]]) -> n
 
 
 def _of_view(view: View) -> dict[str, npt.NDArray[Any]]:
-    held: dict[str, npt.NDArray[Any]] = {"prior": view.prior, "ridge": view.ridge}
+    held: dict[str, npt.NDArray[Any]] = {"prior": view.prior, "ridge": view.ridge, "count": np.array([view.usual_count])}
     for name, evidence in (("tagging", view.tagging), ("audience", view.audience)):
         if evidence is None:
             continue
@@ -231,6 +232,7 @@ def _view(held: Mapping[str, npt.NDArray[Any]], f: int, at: dict[str, Floats], s
         audience=evidence("audience"),
         ridge=held[f"{f}/ridge"],
         structure=LogisticRegression(held[f"{f}/structure/weights"], held[f"{f}/structure/offsets"]) if structure else None,
+        usual_count=float(held[f"{f}/count"][0]),
     )
 
 

@@ -159,6 +159,7 @@ def _view(frozen: FrozenView, around: Surroundings, labels: sp.csr_matrix, fold:
         ridge=frozen.ridge,
         structure=frozen.structure,
         count=np.log1p(np.asarray(labels.sum(axis=1), np.float32).ravel()) * known,
+        usual_count=frozen.usual_count,
     )
 
 
