@@ -11,6 +11,7 @@ labels.parquet      person, tag, value: the labels that the version was trained 
 reference.json      histograms of the training snapshot, for the drift monitor, where there are any
 contents.npy        hashes of the contents known at training, likewise
 states.pt           where a network was trained: state_dicts only, loaded with `weights_only`
+trees.npz           where trees were fitted: arrays only (`gnn.training.ensemble` reads both)
 and whatever else a caller of `save` had written, which is hashed too but read by its owner alone.
 """
 

@@ -3,7 +3,6 @@ metrics out. The held-out report comes first: a training that never sees the rep
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from gnn.evaluate import tag_metrics
 from gnn.features.channels import Surroundings
@@ -33,7 +31,7 @@ _VOTERS = ("popularity", "audience", "neighbours_20", "neighbours_80", "friends"
 
 @dataclass(frozen=True)
 class LearnedPersons:
-    """`probabilities` (n, k), `embeddings` (n, d). `details` and the written states make the network usable again."""
+    """`probabilities` (n, k), `embeddings` (n, d). `details` and the written states make the taggers usable again."""
 
     probabilities: Floats
     embeddings: Floats
@@ -86,15 +84,9 @@ def learn_persons(
         fitted = fit(sources, "tags")
     details = {
         "device": device.type,
-        "shape": dataclasses.asdict(fitted.shape),
-        "calibration": dataclasses.asdict(fitted.calibration),
+        **fitted.ensemble.describe(),
         "channels": list(fitted.channel_names),
-        "towers": [list(t) for t in fitted.towers],
         "epochs": fitted.epochs,
         "label_tags": data.tags,
     }
-    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, lambda folder: _write(fitted, folder))
-
-
-def _write(fitted: Fitted, folder: Path) -> None:
-    torch.save(fitted.states, folder / "states.pt")
+    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, fitted.ensemble.write)
