@@ -23,7 +23,7 @@ data with label propagation" (2002), and Shi et al., "Masked Label Prediction" (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,12 @@ import scipy.sparse as sp
 from scipy.special import expit, logit
 
 from gnn.features.evidence import Way, through
+from gnn.features.nearest import nearest, vote
 from gnn.features.population import Population
 from gnn.features.surroundings import Surroundings
 from gnn.features.views import CHANNELS, ChannelOptions, View, deal_folds, place, see
+from graph.side_by_side import each
+from graph.side_by_side import parts as parts_of
 
 __all__ = [
     "CHANNELS",
@@ -50,7 +53,10 @@ __all__ = [
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_BATCH = 2048
+_CELLS = 1_000_000  # persons × tags of one channel computed at a time
+_MANY = 20_000  # persons from which views are worth a thread each
+_NEAREST = 80
+_ROWS = 2048
 _ANY = 0.8
 _PEAK = 4.0
 _LEAST = 1e-3
@@ -96,6 +102,9 @@ class ChannelReader:
     ) -> None:
         self._around, self.view_of, self.views, self.references = around, view_of, dict(views), references
         self.names, self.scale, self.options = names, scale, options
+        self._reference_of = np.full(len(view_of), -1, np.int64)
+        there = np.flatnonzero(references.places >= 0)
+        self._reference_of[references.places[there]] = there
 
     @property
     def prior(self) -> Floats:
@@ -122,14 +131,9 @@ class ChannelReader:
 
     def rows(self, persons: Indices) -> Floats:
         """Standardised channels of these persons, (b, k, C), each from the view that hides the person's own fold."""
-        out = np.zeros((len(persons), len(self.prior), len(self.names)), np.float32)
-        for f, view in self.views.items():
-            mine = np.flatnonzero(self.view_of[persons] == f)
-            for start in range(0, len(mine), _BATCH):
-                part = mine[start : start + _BATCH]
-                out[part] = self._of(persons[part], f, view)
-        out -= self.scale.mean
-        out /= self.scale.deviation
+        out = np.empty((len(persons), len(self.prior), len(self.names)), np.float32)
+        for f, view, part in self._parts(persons):
+            self._of(persons[part], f, view, out, part)
         return out
 
     def scalars(self, persons: Indices) -> Floats:
@@ -138,49 +142,64 @@ class ChannelReader:
         if "breadth" in self.options.without:
             return fixed
         counts = np.zeros((len(persons), 2), np.float32)
-        for f, view in self.views.items():
-            mine = np.flatnonzero(self.view_of[persons] == f)
-            for start in range(0, len(mine), _BATCH):
-                part = mine[start : start + _BATCH]
-                counts[part] = self._breadth(persons[part], f, view)
+        for f, view, part in self._parts(persons):
+            counts[part] = self._breadth(persons[part], f, view)
         return np.hstack([fixed, counts])
 
-    def _of(self, persons: Indices, hidden: int, view: View) -> Floats:
+    def _parts(self, persons: Indices) -> Iterator[tuple[int, View, Indices]]:
+        """Fold that is hidden, its view, and places among `persons` of those to whom it is, some at a time."""
+        step = max(1, _CELLS // max(len(self.prior), 1))
+        for f, view in self.views.items():
+            mine = np.flatnonzero(self.view_of[persons] == f)
+            for start in range(0, len(mine), step):
+                yield f, view, mine[start : start + step]
+
+    def _of(self, persons: Indices, hidden: int, view: View, out: Floats, rows: Indices) -> None:
+        """Fill `out` (n, k, C) at `rows` (b,)."""
         around, wanted = self._around, self.names
-        parts: dict[str, Floats] = {}
         told = view.tagging or view.audience
-        parts |= through(told, {n: way for n, way in self._ways(persons).items() if n in wanted}, len(persons))
+        parts = through(told, {n: way for n, way in self._ways().items() if n in wanted}, persons)
 
         def peak(table: Floats) -> Floats:
             return np.asarray((table / (view.audience.base + 1e-6)) ** _PEAK, np.float32)
 
-        by_presence = around.by_presence[persons]
-        ways = {"audience": Way(by_presence, "coarse", _same), "audience_peak": Way(by_presence, "fine", peak)}
-        parts |= through(view.audience, {n: way for n, way in ways.items() if n in wanted}, len(persons))
-        related = around.related[persons]
-        if "friends" in wanted:
-            parts["friends"] = _vote(related @ view.labels, related @ view.known, view.prior, 3)
-        if "friends_two_hops" in wanted:
-            parts["friends_two_hops"] = _vote(related @ view.friend_labels, related @ view.friend_known, view.prior, 10)
+        ways = {"audience": Way(around.by_presence, "coarse", _same), "audience_peak": Way(around.by_presence, "fine", peak)}
+        parts |= through(view.audience, {n: way for n, way in ways.items() if n in wanted}, persons)
         self._neighbours(persons, hidden, view.prior, parts)
-        if "position" in wanted:
-            x = around.positions[persons]
-            parts["position"] = np.clip(x @ view.ridge[:-1] + view.ridge[-1], 0, 1).astype(np.float32)
-        if view.structure is not None:
-            parts["structure"] = view.structure.logits(place(around, persons))
-        return np.stack([self._spoken(n, parts[n], view) for n in wanted], axis=-1)
 
-    def _ways(self, persons: Indices) -> dict[str, Way]:
+        def speak(part: slice) -> None:
+            """The rest of what some of the persons' channels say, and all of it in logs."""
+            some = persons[part]
+            found = {name: value[part] for name, value in parts.items()}
+            related = around.related[some]
+            if "friends" in wanted:
+                found["friends"] = _vote((related @ view.labels).toarray(), related @ view.known, view.prior, 3)
+            if "friends_two_hops" in wanted:
+                voters = related @ view.friend_known
+                found["friends_two_hops"] = _vote((related @ view.friend_labels).toarray(), voters, view.prior, 10)
+            if "position" in wanted:
+                x = around.positions[some]
+                found["position"] = np.clip(x @ view.ridge[:-1] + view.ridge[-1], 0, 1).astype(np.float32)
+            if view.structure is not None:
+                found["structure"] = view.structure.logits(place(around, some))
+            spoken = np.stack([self._spoken(n, found[n], view) for n in wanted], axis=-1)
+            spoken -= self.scale.mean
+            spoken /= self.scale.deviation
+            out[rows[part]] = spoken
+
+        each(speak, parts_of(len(persons), _ROWS))
+
+    def _ways(self) -> dict[str, Way]:
         around = self._around
         return {
-            "tagging_plain": Way(around.by_weight[persons], "plain", _share),
-            "tagging": Way(around.by_presence[persons], "coarse", _share),
-            "tagging_weighted": Way(around.by_weight[persons], "coarse", _share),
-            "tagging_any": Way(around.binary[persons], "fine", _surprise),
-            "tagging_any_strong": Way(around.strong[persons], "fine", _surprise),
-            "friend_contents_plain": Way(around.of_related[persons], "plain", _share),
-            "friend_contents": Way(around.of_related[persons], "coarse", _share),
-            "friend_contents_any": Way(around.strong_of_related[persons], "fine", _surprise),
+            "tagging_plain": Way(around.by_weight, "plain", _share),
+            "tagging": Way(around.by_presence, "coarse", _share),
+            "tagging_weighted": Way(around.by_weight, "coarse", _share),
+            "tagging_any": Way(around.binary, "fine", _surprise),
+            "tagging_any_strong": Way(around.strong, "fine", _surprise),
+            "friend_contents_plain": Way(around.by_presence, "plain", _share, around.to_related_engaged),
+            "friend_contents": Way(around.by_presence, "coarse", _share, around.to_related_engaged),
+            "friend_contents_any": Way(around.binary, "fine", _surprise, around.to_related),
         }
 
     def _spoken(self, name: str, value: Floats, view: View) -> Floats:
@@ -204,36 +223,29 @@ class ChannelReader:
             return np.asarray(_share(told.base[None])[0], np.float32)
         return view.audience.base if name == "audience" else view.prior
 
-    def _similar(self, persons: Indices, hidden: int) -> Floats:
-        """(b, r) cosine to every reference; zero to oneself and to those who are hidden."""
-        similarity = np.asarray((self._around.similarity[persons] @ self.references.compared).toarray(), np.float32)
-        similarity[persons[:, None] == self.references.places[None, :]] = 0
-        if hidden >= 0:
-            similarity[:, self.references.fold == hidden] = 0
-        return similarity
+    def _nearest(self, persons: Indices, hidden: int) -> tuple[npt.NDArray[np.int32], Floats]:
+        """The most similar references of each, best first; neither oneself nor those who are hidden."""
+        allowed = np.ones(len(self.references.places), np.bool_) if hidden < 0 else self.references.fold != hidden
+        return nearest(self._around.similarity, persons, self.references.compared, allowed, self._reference_of[persons], _NEAREST)
 
     def _neighbours(self, persons: Indices, hidden: int, prior: Floats, parts: dict[str, Floats]) -> None:
         counts = {n: int(n.rsplit("_", 1)[1]) for n in self.names if n.startswith("neighbours_")}
         if not counts:
             return
-        similarity = self._similar(persons, hidden)
+        number, weight = self._nearest(persons, hidden)
         for name, count in counts.items():
-            if similarity.shape[1] == 0:
-                parts[name] = np.tile(prior, (len(persons), 1))
-                continue
-            votes, total = _nearest(similarity, count)
-            parts[name] = _vote(votes @ self.references.labels, total, prior, 0.5)
+            some = weight[:, :count]
+            parts[name] = _vote(vote(number[:, :count], some, self.references.labels), some.sum(axis=1), prior, 0.5)
 
     def _breadth(self, persons: Indices, hidden: int, view: View) -> Floats:
         """(b, 2): mean log count of labels among the 80 most similar sources, and among related ones; shrunk to the mean."""
         mean = view.usual_count
         related = self._around.related[persons]
         friends = (related @ view.count + 3 * mean) / (related @ view.known + 3)
-        similarity = self._similar(persons, hidden)
-        if similarity.shape[1] == 0:
+        number, weight = self._nearest(persons, hidden)
+        if not len(self.references.places):
             return np.stack([np.full(len(persons), mean), friends], axis=1).astype(np.float32)
-        votes, total = _nearest(similarity, 80)
-        near = (votes @ self.references.count + 0.5 * mean) / (total + 0.5)
+        near = ((weight * self.references.count[number]).sum(axis=1) + 0.5 * mean) / (weight.sum(axis=1) + 0.5)
         return np.stack([near, friends], axis=1).astype(np.float32)
 
 
@@ -249,11 +261,14 @@ class LabelChannels(ChannelReader):
         view_of = _lenders(data, fold, seed)
         generator = np.random.default_rng(seed)
         chosen = np.sort(generator.choice(self.sources, min(options.references, len(self.sources)), replace=False))
+        told = sp.csr_matrix(data.labels * (fold >= 0)[:, None])
+
+        def view(f: int) -> View:
+            return see(data, around, told, (fold >= 0) & (fold != f), (view_of >= 0) & (view_of != f), chosen, options)
+
+        hidden = sorted(set(view_of.tolist()) | {-1})
+        views = dict(zip(hidden, each(view, hidden) if data.persons > _MANY else [view(f) for f in hidden], strict=True))
         names = _available(data, around, view_of, options)
-        views = {
-            f: see(data, around, (fold >= 0) & (fold != f), (view_of >= 0) & (view_of != f), chosen, options)
-            for f in sorted(set(view_of.tolist()) | {-1})
-        }
         unscaled = Scale(np.zeros(len(names), np.float32), np.ones(len(names), np.float32))
         super().__init__(around, view_of, views, _references(data, around, fold, chosen), names, unscaled, options)
         sample = self.sources if len(self.sources) <= 4096 else generator.choice(self.sources, 4096, replace=False)
@@ -292,17 +307,8 @@ def _available(data: Population, around: Surroundings, view_of: Indices, options
     return tuple(c for c in columns if c not in options.without)
 
 
-def _nearest(similarity: Floats, count: int) -> tuple[sp.csr_matrix, Floats]:
-    """The `count` largest of each row as a sparse matrix, and their sums."""
-    near = min(count, similarity.shape[1])
-    columns = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
-    weights = np.take_along_axis(similarity, columns, axis=1)
-    rows = np.repeat(np.arange(len(similarity)), near)
-    return sp.csr_matrix((weights.ravel(), (rows, columns.ravel())), shape=similarity.shape), weights.sum(axis=1)
-
-
-def _vote(votes: sp.csr_matrix, voters: Floats, prior: Floats, strength: float) -> Floats:
-    return np.asarray((votes.toarray() + strength * prior) / (np.asarray(voters).reshape(-1, 1) + strength), np.float32)
+def _vote(votes: Floats, voters: Floats, prior: Floats, strength: float) -> Floats:
+    return np.asarray((votes + strength * prior) / (np.asarray(voters).reshape(-1, 1) + strength), np.float32)
 
 
 def _same(table: Floats) -> Floats:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gnn.features.matrices import idf, normalised, positions, presence
+from gnn.features.matrices import idf, normalised, positions, presence, row_sums, scaled_columns, scaled_rows, with_values
 from gnn.features.population import Population
+from gnn.features.products import product
 
 __all__ = ["Fixed", "Surroundings", "places"]
 
@@ -47,19 +48,18 @@ class Surroundings:
         and degrees are those of the persons in `data`; None where this population decides."""
         weights = idf(data.engagement) if fixed is None else fixed.idf
         binary = presence(data.engagement)
-        weighted = sp.csr_matrix(data.engagement @ sp.diags(weights))
+        weighted = scaled_columns(data.engagement, weights)
         count = np.asarray(binary.getnnz(axis=1), np.float32)
         self.binary = binary
-        self.by_presence = normalised(sp.csr_matrix(binary @ sp.diags(weights)), "l1")
+        self.by_presence = normalised(scaled_columns(binary, weights), "l1")
         self.by_weight = normalised(weighted, "l1")
         self.strong = _strong(data.engagement, count)
         self.similarity = normalised(weighted, "l2")
         self.related = presence(data.relations)
-        to_related = normalised(self.related, "l1")
-        self.of_related = normalised(sp.csr_matrix(to_related @ self.by_presence), "l1")
-        self.strong_of_related = sp.csr_matrix(to_related @ binary)
+        self.to_related = normalised(self.related, "l1")
+        self.to_related_engaged = _to_engaged(self.related, count)
         right = positions(self.similarity, dimensions, seed=seed)[1] if fixed is None else fixed.axes
-        self.positions = np.asarray(self.similarity @ right, np.float32) * np.float32(np.sqrt(dimensions))
+        self.positions = product(self.similarity, right) * np.float32(np.sqrt(dimensions))
         self._dimensions = dimensions
         degrees = np.asarray(self.related.getnnz(axis=1), np.float32) if fixed is None else fixed.degrees
         near = _near(self.related, degrees)
@@ -69,12 +69,12 @@ class Surroundings:
             relation_axes = positions(near, dimensions // 2, seed=seed)[1]
         else:
             relation_axes = np.zeros((data.persons, 0), np.float32)
-        self.structure = np.asarray(near @ relation_axes, np.float32) * np.float32(np.sqrt(dimensions))
+        self.structure = product(near, relation_axes) * np.float32(np.sqrt(dimensions))
         self.fixed = fixed or Fixed(weights, float(binary.getnnz()) / max(data.persons, 1), right, relation_axes, degrees)
         self.activity = np.log1p(count)
         self.friends = np.log1p(np.asarray(self.related.getnnz(axis=1), np.float32))
-        volume = np.log1p(np.asarray(data.engagement.sum(axis=1), np.float32).ravel())
-        rarity = np.asarray(self.by_presence @ weights, np.float32).ravel()
+        volume = np.log1p(row_sums(data.engagement))
+        rarity = np.asarray(self.by_presence @ weights, np.float32)
         self.scalars = np.stack([self.activity, self.friends, volume, rarity], axis=1)
         """(n, 4): log contents, log relations, log of the summed weights, mean idf of the contents."""
 
@@ -90,18 +90,24 @@ def places(axes: Floats, dimensions: int) -> dict[str, Floats]:
     return {"coarse": _places(axes[:, : max(dimensions // 4, 1)]), "fine": _places(axes)}
 
 
+def _to_engaged(related: sp.csr_matrix, count: Floats) -> sp.csr_matrix:
+    """Those of the related persons who engage with anything, each row summing to one: with `by_presence`, the contents of a
+    person's related ones in shares."""
+    engaged = with_values(related, (count > 0).astype(np.float32)[related.indices])
+    return normalised(engaged, "l1")
+
+
 def _near(related: sp.csr_matrix, degrees: Floats) -> sp.csr_matrix:
     """(n, n): D^-½ (R + I) D^-½ with D the degrees of R + I."""
     together = sp.csr_matrix(related + sp.identity(related.shape[0], dtype=np.float32, format="csr"))
-    scale = sp.diags((1 / np.sqrt(degrees + 1)).astype(np.float32))
-    return sp.csr_matrix(scale @ together @ scale)
+    scale = (1 / np.sqrt(degrees + 1)).astype(np.float32)
+    return scaled_rows(scaled_columns(together, scale), scale)
 
 
 def _strong(engagement: sp.csr_matrix, count: Floats) -> sp.csr_matrix:
-    mean = np.asarray(engagement.sum(axis=1)).ravel() / np.maximum(count, 1)
-    against = sp.csr_matrix(sp.diags((1 / np.maximum(mean, 1e-6)).astype(np.float32)) @ engagement)
-    against.data = against.data**2
-    return against
+    mean = row_sums(engagement) / np.maximum(count, 1)
+    against = scaled_rows(engagement, (1 / np.maximum(mean, 1e-6)).astype(np.float32))
+    return with_values(against, against.data**2)
 
 
 def _places(right: Floats) -> Floats:
