@@ -146,6 +146,15 @@ class ChannelReader:
             counts[part] = self._breadth(persons[part], f, view)
         return np.hstack([fixed, counts])
 
+    def similar(self, persons: Indices) -> tuple[npt.NDArray[np.int32], Floats]:
+        """The most similar references of each, best first, and how similar they are, (b, 80) each; −1 and 0 where there are
+        fewer. Neither oneself nor those who are hidden."""
+        number = np.full((len(persons), _NEAREST), -1, np.int32)
+        weight = np.zeros((len(persons), _NEAREST), np.float32)
+        for f, _, part in self._parts(persons):
+            number[part], weight[part] = self._nearest(persons[part], f)
+        return number, weight
+
     def _parts(self, persons: Indices) -> Iterator[tuple[int, View, Indices]]:
         """Fold that is hidden, its view, and places among `persons` of those to whom it is, some at a time."""
         step = max(1, _CELLS // max(len(self.prior), 1))

@@ -26,6 +26,10 @@ __all__ = ["Standing", "scorer_files", "standing_of"]
 Floats = npt.NDArray[np.float32]
 _TOWERS = frozenset({"position", "propagation"})
 _USUAL = 4096
+_BATCH = """
+SELECT coalesce(max(_batch), 0) FROM (SELECT max(_batch) AS _batch FROM events UNION ALL SELECT max(_batch) FROM relations
+                                      UNION ALL SELECT max(_batch) FROM consents)
+"""
 _COMPLETE = """
 SELECT count(*) FROM (SELECT DISTINCT CASE WHEN account_id IS NOT NULL THEN 'account' ELSE 'device' END AS kind,
                       coalesce(account_id, device_id) AS id FROM events) ANTI JOIN standing_members USING (kind, id)
@@ -39,7 +43,7 @@ class Standing:
     members: pa.Table
     """kind, id, person_id of everybody."""
     batch: int
-    """The lake's last batch among the events."""
+    """The lake's last batch that the training saw a row of."""
     complete: bool
     """Whether everybody whom an event names was resolved."""
 
@@ -49,7 +53,7 @@ def standing_of(connection: duckdb.DuckDBPyConnection, resolution: Resolution) -
     members = resolution.members.select(["kind", "id", "person_id"])
     connection.register("standing_members", members)
     try:
-        [(batch,)] = connection.execute("SELECT coalesce(max(_batch), 0) FROM events").fetchall()
+        [(batch,)] = connection.execute(_BATCH).fetchall()
         [(missing,)] = connection.execute(_COMPLETE).fetchall()
     finally:
         connection.unregister("standing_members")

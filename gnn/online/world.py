@@ -1,9 +1,10 @@
 """The surroundings of a few persons: their rows and what a training froze in, a `ChannelReader` over them out.
 
-The world holds the persons asked for, those they are related to, and whom these are related to in turn, with rows in the axes of
-the training: contents m, tags k. What everybody decided (idf, V, evidence of contents, regressions) is the training's; the code
-that reads rows is the one that trained (`gnn.features.surroundings`, `gnn.features.channels`). Related persons are seen as the
-training knew them.
+The world holds those that the persons asked for are related to, whom these are related to in turn, and after them the persons
+asked for, with rows in the axes of the training: contents m, tags k. What everybody decided (idf, V, evidence of contents,
+regressions) is the training's; the code that reads rows is the one that trained (`gnn.features.surroundings`,
+`gnn.features.channels`). Related persons are seen as the training knew them, so that what is said of somebody does not depend on
+who else is asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Asked:
     """b persons as they are now."""
 
     places: Indices
-    """(b,): where the training had them, −1 for whom it did not know; each place once."""
+    """(b,): where the training had them, −1 for whom it did not know."""
     engagement: sp.csr_matrix
     """(b, m): log1p of summed weights."""
     related: sp.csr_matrix
@@ -75,29 +76,25 @@ def references_of(frozen: Frozen, labels: sp.csr_matrix) -> References:
 
 def world_of(frozen: Frozen, labels: sp.csr_matrix, references: References, asked: Asked) -> World:
     """`labels` (n, k) are those of the training, `references` those of `references_of`."""
-    known = frozen.known
+    known, b = frozen.known, len(asked.places)
     near = np.unique(asked.related.indices).astype(np.int64)
-    further = np.unique(known.relations[near].indices).astype(np.int64)
-    trained = np.unique(np.concatenate([asked.places[asked.places >= 0], near, further]))
-    unknown = np.flatnonzero(asked.places < 0)
-    size = len(trained) + len(unknown)
-    persons = np.where(asked.places >= 0, np.searchsorted(trained, asked.places), 0)
-    persons[unknown] = len(trained) + np.arange(len(unknown))
-    beside = np.setdiff1d(near, asked.places, assume_unique=False)  # whose rows are the training's
-    rows = np.concatenate([persons, np.searchsorted(trained, beside)])
-    engagement = _placed([asked.engagement, known.engagement[beside]], rows, size, None)
-    relations = _placed([asked.related, known.relations[beside]], rows, size, trained)
-    data = _population(engagement, relations, labels.shape[1])
-    where = np.concatenate([trained, np.full(len(unknown), -1, np.int64)])
-    around = Surroundings(data, dimensions=frozen.dimensions, seed=0, fixed=_fixed(frozen.fixed, where, relations, rows))
-    told = sp.csr_matrix(sp.vstack([labels[trained], sp.csr_matrix((len(unknown), labels.shape[1]), dtype=np.float32)]))
-    fold = np.concatenate([known.fold[trained], np.full(len(unknown), -1, np.int64)])
+    trained = np.union1d(near, known.relations[near].indices).astype(np.int64)
+    persons = len(trained) + np.arange(b)
+    size = len(trained) + b
+    rows = np.concatenate([persons, np.searchsorted(trained, near)])  # whoever has a row of their own
+    engagement = _placed([asked.engagement, known.engagement[near]], rows, size, None)
+    relations = _placed([asked.related, known.relations[near]], rows, size, trained)
+    where = np.concatenate([trained, asked.places])
+    fixed = _fixed(frozen.fixed, where, relations, persons)
+    around = Surroundings(_population(engagement, relations, labels.shape[1]), dimensions=frozen.dimensions, seed=0, fixed=fixed)
+    told = sp.csr_matrix(sp.vstack([labels[trained], sp.csr_matrix((b, labels.shape[1]), dtype=np.float32)]))
+    fold = np.concatenate([known.fold[trained], np.full(b, -1, np.int64)])
     view_of = np.full(size, -1, np.int64)
     view_of[persons] = asked.hidden
     views = {f: _view(frozen.views[f], around, told, fold, f) for f in np.unique(np.append(asked.hidden, -1)).tolist()}
-    compared = replace(references, places=_places_in(references.places, trained))
+    own = replace(references, places=_own(references.places, asked.places, persons))
     options = ChannelOptions(without=frozen.without)
-    reader = ChannelReader(around, view_of, views, compared, frozen.names, frozen.scale, options)
+    reader = ChannelReader(around, view_of, views, own, frozen.names, frozen.scale, options)
     return World(reader, around, persons, where)
 
 
@@ -135,13 +132,13 @@ def _population(engagement: sp.csr_matrix, relations: sp.csr_matrix, tags: int) 
     )
 
 
-def _fixed(fixed: Fixed, where: Indices, relations: sp.csr_matrix, rows: Indices) -> Fixed:
-    """Axes and degrees of the world's persons; whose row is here, their degree is of that row."""
+def _fixed(fixed: Fixed, where: Indices, relations: sp.csr_matrix, persons: Indices) -> Fixed:
+    """Axes and degrees of the world's persons, those of the persons asked for by their rows."""
     axes = np.zeros((len(where), fixed.relation_axes.shape[1]), np.float32)
     axes[where >= 0] = fixed.relation_axes[where[where >= 0]]
     degrees = np.zeros(len(where), np.float32)
     degrees[where >= 0] = fixed.degrees[where[where >= 0]]
-    degrees[rows] = np.diff(relations.indptr)[rows]
+    degrees[persons] = np.diff(relations.indptr)[persons]
     return replace(fixed, relation_axes=axes, degrees=degrees)
 
 
@@ -163,8 +160,11 @@ def _view(frozen: FrozenView, around: Surroundings, labels: sp.csr_matrix, fold:
     )
 
 
-def _places_in(places: Indices, trained: Indices) -> Indices:
-    if not len(trained):
-        return np.full(len(places), -1, np.int64)
-    at = np.minimum(np.searchsorted(trained, places), len(trained) - 1)
-    return np.where(trained[at] == places, at, -1)
+def _own(places: Indices, asked: Indices, persons: Indices) -> Indices:
+    """(r,): where each reference stands among the persons asked for, −1 for those who are not."""
+    found = np.full(len(places), -1, np.int64)
+    if len(places):
+        at = np.minimum(np.searchsorted(places, asked), len(places) - 1)
+        there = places[at] == asked
+        found[at[there]] = persons[there]
+    return found

@@ -167,7 +167,7 @@ def _table(person_ids: Sequence[str], probabilities: Floats, embeddings: Floats,
     return pa.table(
         {
             "person_id": pa.array(ids, pa.string()),
-            "withheld": pa.array([False] * len(person_ids) + [True] * len(withheld)),
+            "withheld": pa.array([False] * len(person_ids) + [True] * len(withheld), pa.bool_()),
             "probabilities": _lists(np.vstack([probabilities, empty[0]])),
             "embedding": _lists(np.vstack([embeddings, empty[1]])),
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from lake_tables import KEY, connect, minutes
@@ -95,6 +96,11 @@ def test_one_at_a_time_or_all_together_is_the_same(trained: tuple[Rows, Scorer])
     together, _ = scorer.score(scorer.as_trained(some))
     alone = np.vstack([scorer.score(scorer.as_trained(some[[i]]))[0] for i in range(3)])
     assert together == pytest.approx(alone, abs=1e-6)
+    friends = scorer.frozen.known.relations[3].indices.astype(np.int64)
+    asked = scorer.as_trained(np.append(friends, 3))
+    changed = replace(asked, engagement=sp.csr_matrix(np.vstack([np.zeros((len(friends), 36)), asked.engagement[-1].toarray()])))
+    assert len(friends)
+    assert scorer.score(changed)[0][-1] == pytest.approx(scorer.version.probabilities[3], abs=1e-5)
 
 
 def test_new_events_move_a_person_towards_what_they_are_about(trained: tuple[Rows, Scorer]) -> None:
