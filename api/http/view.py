@@ -18,6 +18,7 @@ from api.http.recommendations import RecommendationIndex
 from api.http.subgraph_tables import subgraph_snapshot
 from api.pipeline import consents_of, now
 from api.workspace import Workspace
+from gnn import registry
 from gnn.recommend.stored import Offer
 from graph.control import Control
 from graph.errors import NothingResolved
@@ -33,11 +34,12 @@ __all__ = ["State", "View", "current_state", "open_view"]
 @dataclass(frozen=True)
 class State:
     """What decides a view: the resolved version and the run that changed it last, the lake's last batch, the current model
-    version."""
+    version and the number of its last refresh."""
 
     resolved: str
     batch: int
     model: str | None
+    refreshed: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class View:
 def current_state(workspace: Workspace) -> State:
     """What a view would be made of now. Raises NothingResolved, HomeError."""
     _, version = _log(workspace.home)
-    return State(version, workspace.lake.last_batch(), _model(workspace.home))
+    models = workspace.home.models
+    return State(version, workspace.lake.last_batch(), _model(workspace.home), registry.last_refresh(models))
 
 
 def open_view(workspace: Workspace, control: Control, before: View | None = None) -> View:
@@ -93,7 +96,7 @@ def open_view(workspace: Workspace, control: Control, before: View | None = None
     state = current_state(workspace)
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
-    interests = InterestIndex.open(workspace.home.models)
+    interests = InterestIndex.open(workspace.home.models, None if before is None else before.interests)
     consents = consents_of(workspace, resolution, control)
     gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=now)
 

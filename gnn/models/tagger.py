@@ -15,14 +15,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from gnn.models.device import mixed_precision
 from gnn.models.layers import EdgeType, HeteroEncoder
+from gnn.models.members import Rows
 from gnn.models.pyg import HeteroData
 
 __all__ = ["Tagger", "TaggerShape"]
 
+Floats = npt.NDArray[np.float32]
 _HIDDEN = 32
 
 
@@ -48,7 +53,7 @@ class TaggerShape:
 
 
 class Tagger(nn.Module):
-    """z = forward(hidden, position, channels, scalars); see the module docstring."""
+    """z = forward(rows); see the module docstring. A `gnn.models.members.Member`."""
 
     def __init__(self, shape: TaggerShape, prior: Tensor) -> None:
         super().__init__()
@@ -85,6 +90,11 @@ class Tagger(nn.Module):
         self.head = nn.Linear(d, k, bias=False)
         nn.init.zeros_(self.head.weight)
 
+    @property
+    def kind(self) -> str:
+        """`evidence` or `towers`."""
+        return "towers" if self.shape.towers else "evidence"
+
     def encode(self, data: HeteroData) -> Tensor:
         """Hidden states of all persons, (n, d); (n, 0) without message passing."""
         if "messages" not in self.shape.towers:
@@ -92,16 +102,16 @@ class Tagger(nn.Module):
         hidden: Tensor = self.encoder(data)["person"]
         return hidden
 
-    def fuse(self, hidden: Tensor, position: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
+    def fuse(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """f (b, d) and the attention over towers (b, towers)."""
         parts = []
         for tower in self.shape.towers:
             if tower == "messages":
-                parts.append(nn.functional.gelu(self.messages(hidden)))
+                parts.append(nn.functional.gelu(self.messages(rows.hidden)))
             elif tower == "position":
-                parts.append(self.place(position))
+                parts.append(self.place(rows.features["position"]))
             else:
-                parts.append(self.propagation(channels @ self.mix))
+                parts.append(self.propagation(rows.channels @ self.mix))
         stacked = torch.stack(parts, dim=1)
         attention = torch.softmax(torch.tanh(self.attend(stacked)) @ self.query, dim=1)
         return (attention.unsqueeze(-1) * stacked).sum(1) * len(parts), attention
@@ -114,13 +124,19 @@ class Tagger(nn.Module):
         total: Tensor = self.offset + shared + (channels * self.per_tag).sum(-1)
         return total
 
-    def forward(self, hidden: Tensor, position: Tensor, channels: Tensor, scalars: Tensor) -> Tensor:
-        """Logits (b, k). `hidden` (b, d), `position` (b, x), `channels` (b, k, C), `scalars` (b, S), all float32."""
-        logits = self.evidence(channels, scalars)
+    def forward(self, rows: Rows) -> Tensor:
+        """Logits (b, k)."""
+        logits = self.evidence(rows.channels, rows.scalars)
         if self.shape.towers:
-            fused, _ = self.fuse(hidden, position, channels)
+            fused, _ = self.fuse(rows)
             logits = logits + self.head(self.drop(fused))
         return logits
+
+    def predict(self, rows: Rows) -> Floats:
+        """Logits (b, k), float32, without gradient or dropout."""
+        self.eval()
+        with torch.inference_mode(), mixed_precision(self.shared.device):
+            return np.asarray(self(rows).float().cpu().numpy(), np.float32)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Mean binary cross-entropy; `labels` (b, k) in 0..1."""

@@ -2,8 +2,8 @@
 
 It is written into a temporary folder, flushed, and renamed; then the run is recorded; then it is promoted; then the oldest
 versions beyond `KEPT` go. Killed in between, what was not done is not seen. A version's name is a hash of its files and details
-(not of states.pt, which the probabilities follow from, nor of time, notes and metrics): the same input, options, code and machine
-give the same version, and saving it again changes nothing but the record of runs.
+(not of states.pt and trees.npz, which the probabilities follow from, nor of time, notes and metrics): the same input, options,
+code and machine give the same version, and saving it again changes nothing but the record of runs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Write = Callable[[Path], None]
 _ABANDONED_SECONDS = 86_400
 _OWN = frozenset(
     {"model.json", "persons.parquet", "tags.parquet", "about.parquet", "probabilities.npy", "embeddings.npy"}
-    | {"labels.parquet", "reference.json", "contents.npy", "states.pt"}
+    | {"labels.parquet", "reference.json", "contents.npy", "states.pt", "trees.npz"}
 )
 
 
@@ -79,8 +79,8 @@ def save(
 ) -> Version:
     """Write a version, record the run and make the version the current one.
 
-    `write_states` writes states.pt into the folder it is given; `details` is whatever else is needed to use the states again, as
-    JSON. `labels`: values (n, k) of the first k tags and whose are known (n,). `data`: what it was trained on
+    `write_states` writes states.pt, trees.npz or both into the folder it is given; `details` is whatever else is needed to use
+    them again, as JSON. `labels`: values (n, k) of the first k tags and whose are known (n,). `data`: what it was trained on
     (`data_snapshot`). `extras`: file name to what writes that file at the path it is given; such files are hashed, are part
     of the version's name (so let the same content give the same bytes), and are opened by `Version.extra`.
     Raises HomeNotWritable.
@@ -105,7 +105,7 @@ def save(
         name = "v" + hashlib.sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()[:16]
         if write_states is not None:
             write_states(temporary)
-            files["states.pt"] = digest(temporary / "states.pt")
+            files |= {file: digest(temporary / file) for file in ("states.pt", "trees.npz") if (temporary / file).exists()}
         about_it = {
             "format": FORMAT,
             "version": name,

@@ -1,9 +1,10 @@
 """Fit taggers: a population, its interest graph and the persons whose labels may be used in; calibrated probabilities out.
 
-The sources are dealt into folds. For each fold two taggers, one of evidence alone and one with towers (`gnn.models.tagger`),
-learn from the other folds' persons. Each is stopped early on every second person of its own fold; the mean of their logits for
-the others, whom nothing has seen, fits the calibration. A source's own probability comes from the taggers of its fold;
-everybody else gets the mean of all taggers. Label channels hide each source's own fold (`gnn.features.channels`).
+The sources are dealt into folds. For each fold one member of every kind learns from the other folds' persons: a network of
+evidence alone and one with towers (`gnn.models.tagger`), and boosted trees (`gnn.models.trees`). Each is stopped early on every
+second person of its own fold; the logits of the others, whom nothing has seen, weight the kinds (`gnn.training.stacking`) and fit
+the calibration; a kind that gets no weight is dropped. A source's own probability comes from the members of its fold; everybody
+else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`).
 Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
@@ -16,37 +17,73 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gnn.features.channels import ChannelOptions, LabelChannels, Surroundings, deal_folds
+from gnn.features.channels import ChannelOptions, ChannelReader, LabelChannels, Surroundings, deal_folds
 from gnn.features.hetero import edge_types, feature_widths
 from gnn.features.population import Population
 from gnn.models.device import seeded
+from gnn.models.members import Member
 from gnn.models.pyg import HeteroData
 from gnn.models.tagger import Tagger, TaggerShape
-from gnn.training.calibration import Calibration, fit_calibration
-from gnn.training.inputs import Inputs
-from gnn.training.network import logits_of, train_network
+from gnn.training.boosting import BoostingOptions, fit_trees
+from gnn.training.calibration import fit_calibration
+from gnn.training.ensemble import Ensemble
+from gnn.training.inputs import Inputs, logits_of
+from gnn.training.network import train_network
 from gnn.training.options import TrainingOptions
+from gnn.training.stacking import fit_weights
 from graph.progress import Progress
 
-__all__ = ["Fitted", "fit_tagger"]
+__all__ = ["KINDS", "Fitted", "fit_tagger"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+KINDS = ("evidence", "towers", "trees")
 _TOWERS = ("messages", "position", "propagation")
+_BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Probabilities of all persons (n, k), the members' states with their shapes, and what makes them usable again. `shape` is
-    the richest; `towers` names each member's."""
+    """Probabilities of all persons (n, k) and what gives them: the ensemble, and what it reads."""
 
     probabilities: Floats
-    calibration: Calibration
-    shape: TaggerShape
-    states: list[dict[str, Tensor]]
+    ensemble: Ensemble
     channel_names: tuple[str, ...]
+    fold: Indices
+    """(n,): the fold of each source, −1 for everybody else. A source's probability comes from the members of its fold alone."""
+    member_folds: tuple[int, ...]
+    """Of each member of the ensemble: the fold that did not teach it."""
     epochs: list[int]
-    towers: list[tuple[str, ...]]
+    """Of each member: epochs of a network, trees of boosting."""
+    reader: ChannelReader
+    inputs: Inputs
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What all members of one training share."""
+
+    inputs: Inputs
+    graph_data: HeteroData
+    labels: Floats
+    on_device: Tensor
+    prior: Floats
+    shapes: dict[str, TaggerShape]
+    options: TrainingOptions
+    device: torch.device
+
+    def member(self, kind: str, fold: int, place: int, teachers: Indices, judges: Indices) -> tuple[Member, int]:
+        """One member of a kind, and how many epochs or trees it took."""
+        seed = self.options.seed
+        if kind == "trees":
+            return fit_trees(self.inputs, self.prior, self.labels, teachers, judges, BoostingOptions(), seed=seed * 1000 + fold)
+        with seeded(seed * 1000 + 2 * fold + place, self.device):
+            model = Tagger(self.shapes[kind], torch.from_numpy(self.prior)).to(self.device)
+            generator = np.random.default_rng([seed, fold, place])
+            epochs = train_network(
+                model, self.graph_data, self.inputs, self.on_device, teachers, judges, self.options, self.device, generator
+            )
+        return model.eval(), epochs
 
 
 def fit_tagger(
@@ -63,7 +100,7 @@ def fit_tagger(
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
-    inputs = Inputs(data, channels, device, options.cache_bytes)
+    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
@@ -74,33 +111,53 @@ def fit_tagger(
         layers=options.layers,
         dropout=options.dropout,
     )
-    kinds = [replace(shape, towers=t) for t in dict.fromkeys([(), _towers(shape, options)])]
-    labels = torch.from_numpy(data.labels).to(device)
-    mean = np.zeros((data.persons, len(data.tags)), np.float32)
-    held_out = np.zeros_like(mean)
-    states, epochs, towers, fresh = [], [], [], []
-    for member in range(folds):
-        own = np.flatnonzero(fold == member)
-        teachers, judges = np.flatnonzero((fold >= 0) & (fold != member)), own[::2]
-        fresh.append(own[1::2])
+    shape = replace(shape, towers=_towers(shape, options))
+    shapes = {"evidence": replace(shape, towers=()), "towers": shape}
+    kinds = [k for k in KINDS if k not in options.without_channels and (k != "towers" or shape.towers)] or ["evidence"]
+    on_device = torch.from_numpy(data.labels).to(device)
+    fitting = _Fit(inputs, graph_data, data.labels, on_device, channels.prior, shapes, options, device)
+    row = np.full(data.persons, -1, np.int64)
+    row[sources] = np.arange(len(sources))
+    held_out = {kind: np.zeros((len(sources), len(data.tags)), np.float32) for kind in kinds}
+    members: list[Member] = []
+    member_folds, epochs, unseen = [], [], []
+    for own_fold in range(folds):
+        own = np.flatnonzero(fold == own_fold)
+        teachers, judges = np.flatnonzero((fold >= 0) & (fold != own_fold)), own[::2]
+        unseen.append(own[1::2])
         for place, kind in enumerate(kinds):
-            progress(what, member * len(kinds) + place, folds * len(kinds))
-            with seeded(options.seed * 1000 + 2 * member + place, device):
-                model = Tagger(kind, torch.from_numpy(channels.prior)).to(device)
-                generator = np.random.default_rng([options.seed, member, place])
-                epochs.append(train_network(model, graph_data, inputs, labels, teachers, judges, options, device, generator))
-                logits = logits_of(model, graph_data, inputs, np.arange(data.persons), device)
-            held_out[own] += logits[own] / len(kinds)
-            mean += logits / (folds * len(kinds))
-            states.append({name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()})
-            towers.append(kind.towers)
+            progress(what, own_fold * len(kinds) + place, folds * len(kinds))
+            member, took = fitting.member(kind, own_fold, place, teachers, judges)
+            held_out[kind][row[own]] = logits_of(member, graph_data, inputs, own)
+            members.append(member)
+            member_folds.append(own_fold)
+            epochs.append(took)
     progress(what, folds * len(kinds), folds * len(kinds))
-    unseen = np.concatenate(fresh)
-    calibration = fit_calibration(held_out[unseen], data.labels[unseen])
-    mean[sources] = held_out[sources]
-    probabilities = calibration.apply(mean)
+    fresh = np.concatenate(unseen)
+    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh])
+    mixed = sum((np.float32(share) * held_out[kind] for kind, share in weights.items()), start=np.zeros_like(held_out[kinds[0]]))
+    calibration = fit_calibration(mixed[row[fresh]], data.labels[fresh])
+    kept = [i for i, member in enumerate(members) if member.kind in weights]
+    ensemble = Ensemble(tuple(members[i] for i in kept), weights, calibration, shape)
+    probabilities = np.empty((data.persons, len(data.tags)), np.float32)
+    others = np.flatnonzero(fold < 0)
+    hidden = ensemble.encode(graph_data)
+    for start in range(0, len(others), _BATCH):
+        batch = others[start : start + _BATCH]
+        rows = inputs.rows(batch, hidden[0])
+        probabilities[batch] = ensemble.probabilities(rows, [h[torch.from_numpy(batch).to(h.device)] for h in hidden])
+    probabilities[sources] = calibration.apply(mixed)
     probabilities[(around.activity == 0) & (around.friends == 0)] = channels.prior
-    return Fitted(probabilities, calibration, kinds[-1], states, channels.names, epochs, towers)
+    return Fitted(
+        probabilities,
+        ensemble,
+        channels.names,
+        fold,
+        tuple(member_folds[i] for i in kept),
+        [epochs[i] for i in kept],
+        channels,
+        inputs,
+    )
 
 
 def _towers(shape: TaggerShape, options: TrainingOptions) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What taggers read of persons, on the device: label channels and scalars of a population in, tensors of any persons out."""
+"""What members read of persons, on the device: label channels, scalars and features in, rows of any persons out."""
 
 from __future__ import annotations
 
@@ -9,22 +9,32 @@ from torch import Tensor
 
 from gnn.features.channels import LabelChannels
 from gnn.features.population import Population
+from gnn.models.members import Member, Rows
+from gnn.models.pyg import HeteroData
 
-__all__ = ["Inputs"]
+__all__ = ["FEATURES", "Inputs", "logits_of"]
 
+Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+FEATURES = ("position",)
+"""What else may be known of a person, where the interest graph holds it."""
+_BATCH = 1024
 
 
 class Inputs:
     """Channels are cached whole when they fit in `limit` bytes, else computed for each batch."""
 
-    def __init__(self, data: Population, channels: LabelChannels, device: torch.device, limit: int) -> None:
+    def __init__(
+        self, data: Population, channels: LabelChannels, graph_data: HeteroData, device: torch.device, limit: int
+    ) -> None:
         self._channels = channels
+        store = graph_data["person"]
+        self._features: dict[str, Tensor] = {name: store[name] for name in FEATURES if name in store}
         self._device = device
         everybody = np.arange(data.persons)
         scalars = channels.scalars(everybody)
-        deviation = np.maximum(scalars.std(axis=0), 1e-3)
-        scaled = np.clip((scalars - scalars.mean(axis=0)) / deviation, -4, 4)
+        self.scalar_mean, self.scalar_deviation = scalars.mean(axis=0), np.maximum(scalars.std(axis=0), 1e-3)
+        scaled = np.clip((scalars - self.scalar_mean) / self.scalar_deviation, -4, 4)
         self.scalars = torch.from_numpy(scaled.astype(np.float32)).to(device)
         size = data.persons * len(data.tags) * len(channels.names) * 4
         self._held = torch.from_numpy(channels.rows(everybody)).to(device) if size <= limit else None
@@ -34,3 +44,17 @@ class Inputs:
         if self._held is not None:
             return self._held[torch.from_numpy(persons).to(self._device)]
         return torch.from_numpy(self._channels.rows(persons)).to(self._device)
+
+    def rows(self, persons: Indices, hidden: Tensor) -> Rows:
+        """Everything of these persons; `hidden` (n, d) is a member's `encode`."""
+        places = torch.from_numpy(persons).to(self._device)
+        features = {name: value[places] for name, value in self._features.items()}
+        return Rows(self.channels(persons), self.scalars[places], features, hidden.to(self._device)[places])
+
+
+def logits_of(member: Member, graph_data: HeteroData, inputs: Inputs, persons: Indices) -> Floats:
+    """Logits (b, k) of these persons by one member, in batches."""
+    with torch.inference_mode():
+        hidden = member.encode(graph_data)
+        parts = [member.predict(inputs.rows(persons[start : start + _BATCH], hidden)) for start in range(0, len(persons), _BATCH)]
+    return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""One tagger: inputs, labels and who teaches and who judges in; its weights at the epoch that judged best, and logits, out."""
+"""One network: inputs, labels and who teaches and who judges in; its weights at the epoch that judged best out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from gnn.models.device import mixed_precision
 from gnn.models.optimiser import make_optimiser
 from gnn.models.pyg import HeteroData
 from gnn.models.tagger import Tagger
-from gnn.training.inputs import Inputs
+from gnn.training.inputs import Inputs, logits_of
 from gnn.training.options import TrainingOptions
 
-__all__ = ["logits_of", "train_network"]
+__all__ = ["train_network"]
 
-Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 _STEPS_PER_EPOCH = 48
 
@@ -47,16 +46,14 @@ def train_network(
         order = generator.permutation(teachers)
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            rows = torch.from_numpy(batch).to(device)
             with mixed_precision(device):
-                hidden = model.encode(graph_data)[rows]
-                logits = model(hidden, _position(graph_data, rows), inputs.channels(batch), inputs.scalars[rows])
-                loss = model.loss(logits, labels[rows])
+                logits = model(inputs.rows(batch, model.encode(graph_data)))
+                loss = model.loss(logits, labels[torch.from_numpy(batch).to(device)])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
-        logits = torch.from_numpy(logits_of(model, graph_data, inputs, judges, device)).to(device)
+        logits = torch.from_numpy(logits_of(model, graph_data, inputs, judges)).to(device)
         judged = float(model.loss(logits, labels[torch.from_numpy(judges).to(device)]))
         if best is None or judged < best[0]:
             best = (judged, epoch, {n: t.detach().clone() for n, t in model.state_dict().items()})
@@ -65,25 +62,3 @@ def train_network(
     assert best is not None  # noqa: S101  (at least one epoch ran)
     model.load_state_dict(best[2])
     return best[1]
-
-
-def logits_of(model: Tagger, graph_data: HeteroData, inputs: Inputs, persons: Indices, device: torch.device) -> Floats:
-    """Logits (b, k) of these persons, in batches."""
-    model.eval()
-    out = np.zeros((len(persons), model.shape.tags), np.float32)
-    with torch.inference_mode(), mixed_precision(device):
-        hidden = model.encode(graph_data)
-        for start in range(0, len(persons), 1024):
-            batch = persons[start : start + 1024]
-            rows = torch.from_numpy(batch).to(device)
-            logits = model(hidden[rows], _position(graph_data, rows), inputs.channels(batch), inputs.scalars[rows])
-            out[start : start + 1024] = logits.float().cpu().numpy()
-    return out
-
-
-def _position(graph_data: HeteroData, rows: Tensor) -> Tensor:
-    store = graph_data["person"]
-    if "position" not in store:
-        return torch.zeros(len(rows), 0, device=rows.device)
-    position: Tensor = store.position[rows]
-    return position

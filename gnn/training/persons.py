@@ -3,21 +3,20 @@ metrics out. The held-out report comes first: a training that never sees the rep
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from gnn.evaluate import tag_metrics
 from gnn.features.channels import Surroundings
 from gnn.features.hetero import interest_graph
 from gnn.features.population import Population
 from gnn.models.device import choose_device, few_threads
+from gnn.online.saving import Standing, scorer_files
 from gnn.tags.propagated import baselines
 from gnn.training.fit import Fitted, fit_tagger
 from gnn.training.link import embed_persons
@@ -33,19 +32,27 @@ _VOTERS = ("popularity", "audience", "neighbours_20", "neighbours_80", "friends"
 
 @dataclass(frozen=True)
 class LearnedPersons:
-    """`probabilities` (n, k), `embeddings` (n, d). `details` and the written states make the network usable again."""
+    """`probabilities` (n, k), `embeddings` (n, d). `details` and the written states make the taggers usable again."""
 
     probabilities: Floats
     embeddings: Floats
     metrics: dict[str, Any]
     details: dict[str, Any]
     write_states: Callable[[Path], None] | None
+    scorer: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    """Files that make single persons scored later (`gnn.online`); none where no network was trained."""
 
 
 def learn_persons(
-    data: Population, text: Floats | None, options: TrainingOptions, progress: Progress, notes: list[str]
+    data: Population,
+    text: Floats | None,
+    options: TrainingOptions,
+    progress: Progress,
+    notes: list[str],
+    standing: Standing | None = None,
 ) -> LearnedPersons:
-    """Appends to `notes` what was done."""
+    """Appends to `notes` what was done. `standing`: of the lake and the resolution that `data` was read from; without it nothing
+    is left for scoring single persons."""
     if data.persons == 0:
         notes.append("no persons that may be trained on: contents only")
         return LearnedPersons(np.zeros((0, len(data.tags)), np.float32), np.zeros((0, 0), np.float32), {}, {}, None)
@@ -84,17 +91,12 @@ def learn_persons(
         elif options.report_share > 0:
             notes.append("too few labelled persons for a report on hidden ones")
         fitted = fit(sources, "tags")
+        scorer = {} if standing is None else scorer_files(data, around, graph_data, fitted, embeddings, standing, options, notes)
     details = {
         "device": device.type,
-        "shape": dataclasses.asdict(fitted.shape),
-        "calibration": dataclasses.asdict(fitted.calibration),
+        **fitted.ensemble.describe(),
         "channels": list(fitted.channel_names),
-        "towers": [list(t) for t in fitted.towers],
         "epochs": fitted.epochs,
         "label_tags": data.tags,
     }
-    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, lambda folder: _write(fitted, folder))
-
-
-def _write(fitted: Fitted, folder: Path) -> None:
-    torch.save(fitted.states, folder / "states.pt")
+    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, fitted.ensemble.write, scorer)
