@@ -19,12 +19,12 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
-def population_of(source: Path) -> Population:
+def population_of(source: Path, *, recent_events: int = 0) -> Population:
     """What a training of this source would read; the home is removed again."""
-    return resolved_population(source)[0]
+    return resolved_population(source, recent_events=recent_events)[0]
 
 
-def resolved_population(source: Path) -> tuple[Population, dict[str, str]]:
+def resolved_population(source: Path, *, recent_events: int = 0) -> tuple[Population, dict[str, str]]:
     """The same, and the person of each device's id."""
     from api import pipeline
     from api.settings import Settings
@@ -39,7 +39,7 @@ def resolved_population(source: Path) -> tuple[Population, dict[str, str]]:
         with workspace.connection() as connection:
             people = pipeline.eligible(workspace, resolution, Use.TRAINING)
             devices = {m["id"]: m["person_id"] for m in resolution.members.to_pylist() if m["kind"] == "device"}
-            return population(connection, resolution, people, key=workspace.key), devices
+            return population(connection, resolution, people, key=workspace.key, recent_events=recent_events), devices
 
 
 def hidden_and_kept(data: Population, *, seed: int, share: float = 0.3) -> tuple[Indices, Indices]:
@@ -59,8 +59,9 @@ def without_labels(data: Population, persons: Indices) -> Population:
     return replace(data, labels=labels, labelled=labelled, tagged=fewer)
 
 
-def tagged(data: Population, options: TrainingOptions, sources: Indices) -> Floats:
-    """Everybody's probabilities (n, k) by the tagger, learned from these labelled persons; contents' texts are not read."""
+def tagged(data: Population, options: TrainingOptions, sources: Indices, text: Floats | None = None) -> Floats:
+    """Everybody's probabilities (n, k) by the tagger, learned from these labelled persons. `text`: vectors of the contents, where
+    the options add what reads them."""
     from gnn.features.channels import Surroundings
     from gnn.features.hetero import interest_graph
     from gnn.models.device import choose_device, few_threads
@@ -69,5 +70,7 @@ def tagged(data: Population, options: TrainingOptions, sources: Indices) -> Floa
     device = choose_device(options.device)
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
-        built = interest_graph(data, None, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
+        network = "network" in options.added
+        built = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed, network=network)
+        built = built.to(str(device))
         return fit_tagger(data, built, around, sources, options, device, ignore_progress, "tagger").probabilities
