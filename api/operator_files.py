@@ -68,15 +68,14 @@ def lookalike(workspace: Workspace, seeds: Path, size: int | None, *, seed: int)
 
     Raises InputError for seeds that cannot be used, NothingResolved.
     """
-    from gnn.lookalike import expand
+    from gnn.lookalike import expand, positions_of
 
     version = registry.current(workspace.home.models)
     resolution = resolve.load(workspace.home)
     eligible = pipeline.eligible(workspace, resolution, Use.AUDIENCE)
     people = seed_people(resolution, read_table(seeds), seeds)
     mask = pc.is_in(version.person_ids, value_set=eligible).to_numpy(zero_copy_only=False)
-    vectors = version.embeddings if mask.all() else version.embeddings[mask]
-    ranked = expand(vectors, version.person_ids.filter(pa.array(mask)), people, size, seed=seed)
+    ranked = expand(positions_of(version).only(mask), version.person_ids.filter(pa.array(mask)), people, size, seed=seed)
     return _released(workspace, resolution, ranked, "lookalike", Use.AUDIENCE)
 
 

@@ -94,8 +94,8 @@ def _as_stored(value: Any) -> Any:
 
 def _lookalike(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Table:
     """person_id and score, best first, of people who permit it; the seeds are people who permit it too."""
-    model = view.interests.model
-    if model is None:
+    model, positions = view.interests.model, view.interests.positions
+    if model is None or positions is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
     permitted = _permitted(view, model.person_ids)
     seeds = pc.unique(_seeds(opened, view, tenant_id, definition))
@@ -103,9 +103,8 @@ def _lookalike(opened: Resources, view: View, tenant_id: str, definition: Lookal
     if len(seeds) < _MIN_SEEDS or len(seeds) == len(permitted):
         raise ProblemError(_NO_SEEDS)
     mask = pc.is_in(model.person_ids, value_set=permitted).to_numpy(zero_copy_only=False)
-    vectors = model.embeddings if mask.all() else model.embeddings[mask]
     size = definition.size if definition.size is not None else math.ceil(len(permitted) * (definition.ratio or 0))
-    return expand(vectors, permitted, seeds, size).select(["person_id", "score"])
+    return expand(positions.only(mask), permitted, seeds, size).select(["person_id", "score"])
 
 
 def _seeds(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Array:

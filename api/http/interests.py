@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnn import registry
+from gnn.lookalike import positions_of
 from gnn.registry import Version
 from graph.errors import NothingResolved
 from graph.interests import TAGS, Interests
@@ -44,6 +45,7 @@ class InterestIndex:
     def __init__(self, version: Version | None) -> None:
         """`version` stays open: its matrices are memory-mapped."""
         self.model = version
+        self.positions = None if version is None else positions_of(version)
         tags = TAGS.empty_table() if version is None else version.tags
         self._tags = sorted((TagRow(**row) for row in tags.select(TAGS.names).to_pylist()), key=lambda t: t.tag_id)
         self._names = {t.tag_id: t.name for t in self._tags}
