@@ -68,15 +68,15 @@ def lookalike(workspace: Workspace, seeds: Path, size: int | None, *, seed: int)
 
     Raises InputError for seeds that cannot be used, NothingResolved.
     """
-    from gnn.lookalike import expand
+    from gnn.lookalike import expand, positions_of
 
     version = registry.current(workspace.home.models)
     resolution = resolve.load(workspace.home)
     eligible = pipeline.eligible(workspace, resolution, Use.AUDIENCE)
     people = seed_people(resolution, read_table(seeds), seeds)
-    known, vectors = version.vectors()
+    known, positions = positions_of(version)
     mask = pc.is_in(known, value_set=eligible).to_numpy(zero_copy_only=False)
-    ranked = expand(vectors if mask.all() else vectors[mask], known.filter(pa.array(mask)), people, size, seed=seed)
+    ranked = expand(positions.only(mask), known.filter(pa.array(mask)), people, size, seed=seed)
     return _released(workspace, resolution, ranked, "lookalike", Use.AUDIENCE)
 
 

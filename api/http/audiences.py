@@ -94,10 +94,10 @@ def _as_stored(value: Any) -> Any:
 
 def _lookalike(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Table:
     """person_id and score, best first, of people who permit it; the seeds are people who permit it too."""
-    model = view.interests.model
-    if model is None:
+    placed = view.interests.placed
+    if placed is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
-    known, vectors = model.vectors()
+    known, positions = placed
     permitted = _permitted(view, known)
     seeds = pc.unique(_seeds(opened, view, tenant_id, definition))
     seeds = seeds.filter(pc.is_in(seeds, value_set=permitted))
@@ -105,7 +105,7 @@ def _lookalike(opened: Resources, view: View, tenant_id: str, definition: Lookal
         raise ProblemError(_NO_SEEDS)
     mask = pc.is_in(known, value_set=permitted).to_numpy(zero_copy_only=False)
     size = definition.size if definition.size is not None else math.ceil(len(permitted) * (definition.ratio or 0))
-    return expand(vectors if mask.all() else vectors[mask], permitted, seeds, size).select(["person_id", "score"])
+    return expand(positions.only(mask), permitted, seeds, size).select(["person_id", "score"])
 
 
 def _seeds(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Array:

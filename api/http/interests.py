@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnn import registry
+from gnn.lookalike import positions_of
 from gnn.registry import Version
 from graph.errors import NothingResolved
 from graph.interests import TAGS, Interests
@@ -45,6 +46,8 @@ class InterestIndex:
     def __init__(self, version: Version | None) -> None:
         """`version` stays open: its matrices are memory-mapped."""
         self.model = version
+        self.placed = None if version is None else positions_of(version)
+        """Person ids and their positions for lookalikes."""
         tags = TAGS.empty_table() if version is None else version.tags
         self._tags = sorted((TagRow(**row) for row in tags.select(TAGS.names).to_pylist()), key=lambda t: t.tag_id)
         self._names = {t.tag_id: t.name for t in self._tags}

@@ -1,9 +1,9 @@
 """Seeds in, everybody else ranked by likeness out, with an estimate of how good the ranking is.
 
-Three rankings: cosine to the seeds' centroid, logistic regression of seeds against sampled others (both on the person
-embeddings), and their blend, the sum of the two standardised scores. Which of them is used is decided by cross-validation on
-the seeds: each fold's seeds are hidden among a sample of others and must come out on top. The blend is kept only where it is
-better than both its parts. Everybody is scored by an exact scan in chunks: memory is bounded by the scores, not the vectors.
+Each part of `gnn.lookalike.parts` ranks everybody; the blend is the sum of the standardised scores of the discriminant and of
+proximity, which see different things: where somebody is, and by whom they can be reached. Which ranking is used is decided by
+cross-validation on the seeds: each fold's seeds are hidden among a sample of others and must come out on top. The blend is kept
+only where no part is clearly better. Everybody is scored by one exact scan; memory is bounded by the scores, not the vectors.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnn.evaluate import roc_auc
-from gnn.lookalike.parts import centroid, logistic
+from gnn.lookalike.parts import (
+    Positions,
+    Usual,
+    attended,
+    attention,
+    centroid,
+    discriminant,
+    logistic,
+    proximity,
+    usual,
+)
 from graph.errors import InputError
 
 __all__ = ["MINIMUM_SEEDS", "Expansion", "SeedReport", "build", "expand"]
@@ -24,9 +33,12 @@ __all__ = ["MINIMUM_SEEDS", "Expansion", "SeedReport", "build", "expand"]
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 MINIMUM_SEEDS = 5
-_CHUNK = 131_072
-_NEGATIVES = 20_000
-_FOLDS = 3
+_OTHERS = 8_000
+_TAUGHT = 20_000  # seeds that parts are fitted on; means are as good from so many
+_JUDGED = 1_000  # seeds, and others, that the ways are compared on
+_FOLDS = 5
+_PARTS = ("centroid", "discriminant", "logistic", "attention", "proximity")
+_BLENDED = ("discriminant", "proximity")
 
 
 @dataclass(frozen=True)
@@ -50,13 +62,13 @@ class Expansion:
     report: SeedReport
 
 
-def expand(vectors: Floats, person_ids: pa.Array, seeds: pa.Array, size: int | None, *, seed: int = 0) -> pa.Table:
+def expand(positions: Positions, person_ids: pa.Array, seeds: pa.Array, size: int | None, *, seed: int = 0) -> pa.Table:
     """person_id, score, rank of the `size` persons most like the seeds (None: everybody), seeds excluded."""
-    return build(vectors, person_ids, seeds, size, seed=seed).table
+    return build(positions, person_ids, seeds, size, seed=seed).table
 
 
-def build(vectors: Floats, person_ids: pa.Array, seeds: pa.Array, size: int | None, *, seed: int = 0) -> Expansion:
-    """`vectors` (n, d) may be memory-mapped. Repeated seeds count once, unknown ones are counted and left out.
+def build(positions: Positions, person_ids: pa.Array, seeds: pa.Array, size: int | None, *, seed: int = 0) -> Expansion:
+    """Repeated seeds count once, unknown ones are counted and left out.
 
     Raises InputError when too few seeds are known, when nobody is left to rank, or when the size is not positive.
     """
@@ -74,84 +86,148 @@ def build(vectors: Floats, person_ids: pa.Array, seeds: pa.Array, size: int | No
         )
     if len(places) == n:
         raise InputError("the seeds are everybody; nobody is left to rank")
-    if vectors.shape[1] == 0:
+    if positions.vectors.shape[1] == 0:
         raise InputError("the model has no embeddings, since nobody is linked to anything; ingest events or relations first")
     generator = np.random.default_rng(seed)
-    is_seed = np.zeros(n, np.bool_)
-    is_seed[places] = True
-    others = _sample_others(generator, is_seed)
-    aucs, lift = _cross_validate(vectors, places, others, generator)
-    method = max(("blend", "logistic", "centroid"), key=lambda m: aucs[m] if m != "blend" else aucs[m] - 1e-9)
-    directions = _directions(np.asarray(vectors[places]), np.asarray(vectors[others]))
-    raw = np.empty((n, 2), np.float32)
-    for start in range(0, n, _CHUNK):
-        np.matmul(vectors[start : start + _CHUNK], directions, out=raw[start : start + _CHUNK])
-    score = _combine(raw, raw[others], method)
+    drawn = _sample_others(generator, places, n)
+    taught = places if len(places) <= _TAUGHT else np.sort(generator.choice(places, _TAUGHT, replace=False))
+    known, others = (taught, positions.at(taught)), (drawn, positions.at(drawn))
+    about = usual(others[1])
+    above, lifts = _cross_validate(positions, known, others, about, generator)
+    method, aucs = _chosen(above), {name: float(shares.mean()) for name, shares in above.items()}
+    wanted = _BLENDED if method == "blend" else (method,)
+    score = _Ranking(positions, known, others, about, wanted, generator).everybody()
     score[places] = -np.inf
-    wanted = n - len(places) if size is None else min(size, n - len(places))
-    best = _top(score, wanted)
+    count = n - len(places) if size is None else min(size, n - len(places))
+    best = _top(score, count)
     table = pa.table(
         {
             "person_id": person_ids.take(pa.array(best)),
             "score": score[best].astype(np.float64),
-            "rank": np.arange(1, wanted + 1, dtype=np.int64),
+            "rank": np.arange(1, count + 1, dtype=np.int64),
         }
     )
-    report = SeedReport(len(places), unknown, method, aucs[method], lift[method], aucs)
-    return Expansion(table, report)
+    return Expansion(table, SeedReport(len(places), unknown, method, aucs[method], lifts[method], aucs))
 
 
-def _sample_others(generator: np.random.Generator, is_seed: npt.NDArray[np.bool_]) -> Indices:
-    """At most 20,000 persons who are no seeds, by rejection, so that a million persons cost no permutation."""
-    n = len(is_seed)
-    wanted = min(_NEGATIVES, n - int(is_seed.sum()))
-    if n <= 4 * _NEGATIVES:
-        return np.sort(generator.choice(np.flatnonzero(~is_seed), wanted, replace=False))
+class _Ranking:
+    """Parts by name, fitted on some seeds and others, given as places and as x; their score is the sum of the parts',
+    standardised by the others."""
+
+    def __init__(
+        self,
+        positions: Positions,
+        seeds: tuple[Indices, Floats],
+        others: tuple[Indices, Floats],
+        about: Usual,
+        names: tuple[str, ...],
+        generator: np.random.Generator,
+    ) -> None:
+        self._positions = positions
+        (places, x), (apart, y) = seeds, others
+        self._directions: dict[str, Floats] = {}
+        if "centroid" in names:
+            self._directions["centroid"] = centroid(x, about)[:, None]
+        if "discriminant" in names:
+            self._directions["discriminant"] = discriminant(x, about)[:, None]
+        if "logistic" in names:
+            self._directions["logistic"] = logistic(x, y)[:, None]
+        self._pooling = np.zeros((2, 0), np.float32)
+        if "attention" in names:
+            self._directions["attention"], self._pooling = attention(x, about, generator)
+        self._proximity = None
+        if "proximity" in names and positions.engaged is not None:
+            self._proximity = proximity(positions.engaged, places)
+        told = self._told(y @ self._stacked(), apart)
+        self._usual = {name: (float(v.mean()), max(float(v.std()), 1e-9)) for name, v in told.items()}
+
+    def everybody(self) -> Floats:
+        """(n,) scores."""
+        total = np.zeros(self._positions.persons, np.float32)
+        for name, value in self._told(self._positions.along(self._stacked()), slice(None)).items():
+            total += self._standard(name, value)
+        return total
+
+    def of(self, persons: Indices, x: Floats) -> dict[str, Floats]:
+        """Each part's scores of these persons, standardised."""
+        return {name: self._standard(name, v) for name, v in self._told(x @ self._stacked(), persons).items()}
+
+    def _stacked(self) -> Floats:
+        wide = list(self._directions.values())
+        return np.hstack(wide) if wide else np.zeros((self._positions.width, 0), np.float32)
+
+    def _told(self, products: Floats, persons: Indices | slice) -> dict[str, Floats]:
+        found, start = {}, 0
+        for name, directions in self._directions.items():
+            part = products[:, start : start + directions.shape[1]]
+            found[name] = attended(part, self._pooling) if name == "attention" else part[:, 0]
+            start += directions.shape[1]
+        if self._proximity is not None:
+            found["proximity"] = self._proximity[persons]
+        return found
+
+    def _standard(self, name: str, value: Floats) -> Floats:
+        mean, deviation = self._usual[name]
+        return np.asarray((value - mean) / deviation, np.float32)
+
+
+def _sample_others(generator: np.random.Generator, seeds: Indices, n: int) -> Indices:
+    """At most 8,000 persons who are no seeds, by rejection, so that a million persons cost no permutation."""
+    wanted = min(_OTHERS, n - len(seeds))
+    if n <= 4 * _OTHERS or 2 * len(seeds) > n:
+        return np.sort(generator.choice(np.setdiff1d(np.arange(n), seeds, assume_unique=True), wanted, replace=False))
     drawn = np.unique(generator.integers(0, n, 3 * wanted))
-    drawn = generator.permutation(drawn[~is_seed[drawn]])
+    drawn = generator.permutation(np.setdiff1d(drawn, seeds, assume_unique=True))
     return np.sort(drawn[:wanted])
 
 
-def _directions(seeds: Floats, others: Floats) -> Floats:
-    """(d, 2): centroid and logistic."""
-    return np.stack([centroid(seeds, others), logistic(seeds, others)], axis=1)
-
-
-def _combine(raw: Floats, reference: Floats, method: str) -> Floats:
-    """One score per row of `raw` (n, 2), each part standardised by the sampled others."""
-    if method == "centroid":
-        return np.ascontiguousarray(raw[:, 0])
-    if method == "logistic":
-        return np.ascontiguousarray(raw[:, 1])
-    deviation = np.maximum(reference.std(axis=0), 1e-9)
-    return np.asarray(((raw - reference.mean(axis=0)) / deviation).sum(axis=1), np.float32)
-
-
 def _cross_validate(
-    vectors: Floats, places: Indices, others: Indices, generator: np.random.Generator
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Mean AUC and lift at 5 % of each ranking over folds of the seeds, among the others that were not trained on."""
-    methods = ("centroid", "logistic", "blend")
-    aucs: dict[str, list[float]] = {m: [] for m in methods}
-    lifts: dict[str, list[float]] = {m: [] for m in methods}
-    fold = np.arange(len(places)) % _FOLDS
-    shuffled, mixed = generator.permutation(places)[:50_000], generator.permutation(others)
-    fold = fold[: len(shuffled)]
+    positions: Positions,
+    seeds: tuple[Indices, Floats],
+    others: tuple[Indices, Floats],
+    about: Usual,
+    generator: np.random.Generator,
+) -> tuple[dict[str, Floats], dict[str, float]]:
+    """By method, of hidden seeds: the share of the test's others whom each is above (half of those it ties with), whose mean is
+    the AUC; and the lift at 5 %, among others that were not trained on."""
+    names = _PARTS if positions.engaged is not None else _PARTS[:-1]
+    above: dict[str, list[Floats]] = {}
+    lifts: dict[str, list[float]] = {}
+    order, mixed = generator.permutation(len(seeds[0]))[:_JUDGED], generator.permutation(len(others[0]))[: 2 * _JUDGED]
+    fold = np.arange(len(order)) % _FOLDS
     half = max(1, len(mixed) // 2)
-    train, test = np.asarray(vectors[np.sort(mixed[:half])]), np.asarray(vectors[np.sort(mixed[half:])])
-    if len(test) == 0:
-        return dict.fromkeys(methods, 0.5), dict.fromkeys(methods, 1.0)
+    known, test = _at(others, mixed[:half]), _at(others, mixed[half:])
     for f in range(_FOLDS):
-        kept, hidden = np.asarray(vectors[shuffled[fold != f]]), np.asarray(vectors[shuffled[fold == f]])
-        directions = _directions(kept, train)
-        raw, reference = np.vstack([hidden, test]) @ directions, train @ directions
-        truth = np.r_[np.ones(len(hidden)), np.zeros(len(test))]
-        for method in methods:
-            score = _combine(raw, reference, method)
-            aucs[method].append(roc_auc(truth, score))
+        places, x = _at(seeds, order[fold == f])
+        ranking = _Ranking(positions, _at(seeds, order[fold != f]), known, about, names, generator)
+        scores = ranking.of(np.r_[places, test[0]], np.vstack([x, test[1]]))
+        if "proximity" in names:
+            scores["blend"] = np.asarray(sum(scores[name] for name in _BLENDED), np.float32)
+        truth = np.r_[np.ones(len(places)), np.zeros(len(test[0]))]
+        for method, score in scores.items():
+            apart = np.sort(score[len(places) :])
+            below = [np.searchsorted(apart, score[: len(places)], side) for side in ("left", "right")]
+            above.setdefault(method, []).append(np.asarray((below[0] + below[1]) / (2 * max(len(apart), 1)), np.float32))
             top = np.argsort(-score, kind="stable")[: max(1, len(score) // 20)]
-            lifts[method].append(float(truth[top].mean() / truth.mean()))
-    return {m: float(np.mean(v)) for m, v in aucs.items()}, {m: float(np.mean(v)) for m, v in lifts.items()}
+            lifts.setdefault(method, []).append(float(truth[top].mean() / truth.mean()))
+    return {m: np.concatenate(v) for m, v in above.items()}, {m: float(np.mean(v)) for m, v in lifts.items()}
+
+
+def _at(people: tuple[Indices, Floats], rows: Indices) -> tuple[Indices, Floats]:
+    return people[0][rows], people[1][rows]
+
+
+def _chosen(above: dict[str, Floats]) -> str:
+    """The blend, or the discriminant where there is none, unless another is better by two standard errors of the paired
+    difference: the best of many by a few seeds is mostly luck."""
+    usual = "blend" if "blend" in above else "discriminant"
+    better = {}
+    for method, shares in above.items():
+        gain = shares - above[usual]
+        error = float(gain.std()) / len(gain) ** 0.5
+        if gain.mean() > 2 * error:
+            better[method] = float(gain.mean())
+    return max(better, key=better.__getitem__) if better else usual
 
 
 def _top(score: Floats, count: int) -> Indices:

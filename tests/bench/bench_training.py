@@ -109,14 +109,14 @@ def lookalike(size: int) -> dict[str, float]:
     """1 % of everybody from 1,000 seeds, 128 dimensions."""
     import torch
 
-    from gnn.lookalike import build
+    from gnn.lookalike import Positions, build
 
     generator = np.random.default_rng(0)
     vectors = generator.standard_normal((size, 128), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = pa.array(np.char.add("p", np.arange(size).astype(str)))
     seeds = ids.take(pa.array(generator.choice(size, 1000, replace=False)))
-    ours = timed(lambda: build(vectors, ids, seeds, size // 100))
+    ours = timed(lambda: build(Positions(vectors), ids, seeds, size // 100))
     matrix, direction = torch.from_numpy(vectors), torch.from_numpy(vectors[0].copy())
     peer = timed(lambda: torch.topk(matrix @ direction, size // 100), 10)
     return {"ours_s": ours, "torch_s": peer, "ratio": ours / peer}

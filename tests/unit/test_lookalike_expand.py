@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gnn.lookalike import build, expand
+from gnn.lookalike import Positions, build, expand
 from gnn.lookalike.parts import logistic
 from graph.errors import InputError
 
@@ -23,7 +23,7 @@ def people(n: int = 600, d: int = 16, seed: int = 0) -> tuple[np.ndarray, pa.Arr
 def test_hidden_members_come_out_on_top_and_seeds_never() -> None:
     vectors, ids, alike = people()
     seeds = ids.take(pa.array(range(40)))
-    found = build(vectors, ids, seeds, 60)
+    found = build(Positions(vectors), ids, seeds, 60)
     got = found.table.column("person_id").to_pylist()
     assert not set(got) & set(seeds.to_pylist())
     assert len(got) == len(set(got)) == 60
@@ -34,25 +34,25 @@ def test_hidden_members_come_out_on_top_and_seeds_never() -> None:
     assert share > 3 * (60 / 560)
     assert found.report.auc > 0.8
     assert found.report.lift > 2
-    assert found.report.aucs[found.report.method] == max(found.report.aucs.values())
+    assert found.report.auc == found.report.aucs[found.report.method] > max(found.report.aucs.values()) - 0.05
 
 
 def test_everybody_else_is_ranked_when_no_size_is_given_and_prefixes_agree() -> None:
     vectors, ids, _ = people()
     seeds = ids.take(pa.array(range(30)))
-    everybody = expand(vectors, ids, seeds, None)
+    everybody = expand(Positions(vectors), ids, seeds, None)
     assert everybody.num_rows == 570
-    assert expand(vectors, ids, seeds, 10_000).equals(everybody)
-    assert expand(vectors, ids, seeds, 50).equals(everybody.slice(0, 50))
+    assert expand(Positions(vectors), ids, seeds, 10_000).equals(everybody)
+    assert expand(Positions(vectors), ids, seeds, 50).equals(everybody.slice(0, 50))
 
 
 def test_repeated_and_unknown_seeds_count_for_nothing() -> None:
     vectors, ids, _ = people()
     seeds = ids.take(pa.array(range(20)))
     messy = pa.array([*seeds.to_pylist(), *seeds.to_pylist(), "nobody", None])
-    report = build(vectors, ids, messy, 10).report
+    report = build(Positions(vectors), ids, messy, 10).report
     assert (report.seeds, report.unknown) == (20, 1)
-    assert expand(vectors, ids, messy, 10).equals(expand(vectors, ids, seeds, 10))
+    assert expand(Positions(vectors), ids, messy, 10).equals(expand(Positions(vectors), ids, seeds, 10))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_repeated_and_unknown_seeds_count_for_nothing() -> None:
 def test_impossible_requests_say_why(seeds: list[str], size: int, reason: str) -> None:
     vectors, ids, _ = people()
     with pytest.raises(InputError, match=reason):
-        expand(vectors, ids, pa.array(seeds), size)
+        expand(Positions(vectors), ids, pa.array(seeds), size)
 
 
 def test_logistic_direction_agrees_with_scikit_learn() -> None:
@@ -78,7 +78,7 @@ def test_logistic_direction_agrees_with_scikit_learn() -> None:
     weights = np.r_[np.ones(len(seeds)), np.full(len(others), len(seeds) / len(others))]
     y = np.r_[np.ones(len(seeds)), np.zeros(len(others))]
     peer = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000).fit(np.vstack([seeds, others]), y, sample_weight=weights)
-    assert logistic(seeds, others) == pytest.approx(peer.coef_[0], abs=2e-3)
+    assert logistic(seeds, others, penalty=1.0) == pytest.approx(peer.coef_[0], abs=2e-3)
 
 
 def test_lookalikes_need_no_torch() -> None:
