@@ -182,7 +182,9 @@ def open_frozen(path_of: Callable[[str], Path]) -> Frozen:
             known=Known(
                 _csr_of(path_of, "online-engagement", (n, m)),
                 relations,
-                *folds,
+                folds[0],
+                folds[1],
+                folds[2],
                 np.load(path_of("online-members.npy"), allow_pickle=False),
             ),
             facts=about["facts"],
