@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from api import pipeline
+from api.reasons import rows_replaced
 from api.workspace import Workspace
 from gnn import registry
 from graph import resolve
@@ -95,7 +96,7 @@ class Refreshing:
                 chosen,
                 withheld,
                 key=workspace.key,
-                replaced=any(not f.fresh for f in workspace.lake.files()["events"] if f.batch > trained),
+                replaced=rows_replaced(workspace, trained),
                 batch=batch,
                 consents=seen,
             )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnn import registry
-from gnn.features.population import Population, population
+from gnn.features.population import MINIMUM_EXAMPLES, Population, population
 from gnn.lookalike import positions_files
 from gnn.monitor import reference_of
 from gnn.recommend.beside import Wanted, recommender_beside
@@ -94,7 +94,9 @@ def learn(
     data = population(connection, resolution, eligible, key=key, recent_events=options.recent_events)
     progress("reading engagements", 1, 1)
     notes = (
-        [f"{len(data.skipped)} tags have fewer than 3 examples and are skipped: {_some(data.skipped)}"] if data.skipped else []
+        [f"{len(data.skipped)} tags have fewer than {MINIMUM_EXAMPLES} examples and are skipped: {_some(data.skipped)}"]
+        if data.skipped
+        else []
     )
     encoder, text = content_vectors(data, options, cache, notes, progress) if _vectors_serve(data, options) else (None, None)
 

@@ -97,6 +97,15 @@ class InterestIndex:
         best = sorted(columns.tolist(), key=lambda c: (-scores[c], self._tag_ids[c]))[:limit]
         return [Score(t, self._names.get(t, t), float(scores[c])) for c in best for t in (self._tag_ids[c],)]
 
+    def tells(self, tag_id: str) -> bool:
+        """Whether people may be told their probability of a tag: one of the version's that is not sensitive."""
+        column = self._column.get(tag_id)
+        return column is not None and bool(self._told[column])
+
+    def name_of(self, tag_id: str) -> str:
+        """A tag's name; its id where it has none."""
+        return self._names.get(tag_id, tag_id)
+
     def at_least(self, tag_id: str, minimum: float) -> pa.Array:
         """Ids of the people whose probability of the tag reaches the minimum; empty for an unknown tag."""
         column = self._column.get(tag_id)

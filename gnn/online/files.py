@@ -7,7 +7,7 @@ online-views.npz                         what each view of the labels holds of c
 online-engagement-*.npy, online-relations-*.npy   persons × contents and persons × persons, as CSR arrays
 online-relation-axes.npy                 V of the relations (n, d')
 online-members.npy                       whose each device and account is: hash, person; sorted
-online-folds.npy                         fold and hidden view of each person
+online-folds.npy                         fold, answering members and hidden view of each person
 online-states.npy, online-usual-*.npy    how encoder states follow positions; what the ensemble reads of people in the mean
 The same fit gives the same bytes.
 """
@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 
-from gnn.features.channels import ChannelReader, Scale
+from gnn.features.channels import LabelChannels, Scale
 from gnn.features.evidence import Evidence
 from gnn.features.population import Population
 from gnn.features.regression import LogisticRegression
@@ -69,6 +69,8 @@ class Known:
     """(n, n)"""
     fold: Indices
     """(n,): of the sources, −1 for others."""
+    answering: Indices
+    """(n,): the fold whose members alone answer for a person, −1 for all members."""
     view_of: Indices
     """(n,): the fold that is hidden from each, −1 for none."""
     members: npt.NDArray[np.void]
@@ -104,8 +106,8 @@ def member_hash(members: Iterable[tuple[str, str]]) -> npt.NDArray[np.uint64]:
 def frozen_files(
     data: Population,
     around: Surroundings,
-    reader: ChannelReader,
-    fold: Indices,
+    reader: LabelChannels,
+    answering: Indices,
     dimensions: int,
     members: Iterable[tuple[str, str, str]],
     facts: Mapping[str, Any],
@@ -117,7 +119,7 @@ def frozen_files(
         "online-axes.npy": around.fixed.axes,
         "online-relation-axes.npy": around.fixed.relation_axes,
         "online-members.npy": _member_rows(data, members),
-        "online-folds.npy": np.stack([fold, reader.view_of]).astype(np.int16),
+        "online-folds.npy": np.stack([reader.fold, answering, reader.view_of]).astype(np.int16),
         **_csr("online-engagement", data.engagement),
         **_csr("online-relations", around.related),
         **further,
@@ -182,6 +184,7 @@ def open_frozen(path_of: Callable[[str], Path]) -> Frozen:
                 relations,
                 folds[0],
                 folds[1],
+                folds[2],
                 np.load(path_of("online-members.npy"), allow_pickle=False),
             ),
             facts=about["facts"],

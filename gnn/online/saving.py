@@ -97,7 +97,7 @@ def scorer_files(
     }
     columns = (standing.members.column(name).to_pylist() for name in ("kind", "id", "person_id"))
     members = zip(*columns, strict=True)
-    return frozen_files(data, around, fitted.reader, fitted.fold, options.position_dimensions, members, facts, arrays)
+    return frozen_files(data, around, fitted.label_channels, fitted.fold, options.position_dimensions, members, facts, arrays)
 
 
 def _folds_as_read(fitted: Fitted) -> list[int]:

@@ -115,7 +115,7 @@ class Scorer:
     def as_trained(self, places: Indices) -> Asked:
         """Persons of the training (b,) with what it knew of them."""
         known = self.frozen.known
-        return Asked(places, known.engagement[places], known.relations[places], known.view_of[places], known.fold[places])
+        return Asked(places, known.engagement[places], known.relations[places], known.view_of[places], known.answering[places])
 
     def world(self, asked: Asked) -> World:
         """The surroundings of these persons."""

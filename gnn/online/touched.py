@@ -105,7 +105,7 @@ def _origin(scorer: Scorer, person: Person, related_since: set[Member], replaced
     whole = len(rows) == 1 and int((trained >= 0).sum()) == int(scorer.member_counts[rows[0]])
     joined = len(rows) > 0 and not whole  # a merge, or what a split left
     missed = bool((trained < 0).any()) and not scorer.frozen.facts["complete"]
-    hidden, folds = (sorted(set(of[rows].tolist()) - {-1}) for of in (scorer.frozen.known.view_of, scorer.frozen.known.fold))
+    hidden, folds = (sorted(set(of[rows].tolist()) - {-1}) for of in (scorer.frozen.known.view_of, scorer.frozen.known.answering))
     return _Origin(
         rows=frozenset(rows.tolist()),
         place=int(rows[0]) if whole else -1,

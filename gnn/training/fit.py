@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gnn.features.channels import ChannelOptions, ChannelReader, LabelChannels, Surroundings, deal_folds
+from gnn.features.channels import ChannelOptions, LabelChannels, Surroundings, deal_folds
 from gnn.features.hetero import edge_types, feature_widths
 from gnn.features.population import Population
 from gnn.features.sequences import Sequences
@@ -57,7 +57,7 @@ class Fitted:
     """Of each member of the ensemble: the fold that did not teach it."""
     epochs: list[int]
     """Of each member: epochs of a network, trees of boosting."""
-    reader: ChannelReader
+    label_channels: LabelChannels
     inputs: Inputs
 
 

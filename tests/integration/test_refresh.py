@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from scipy.special import logit
+from starlette.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from lake_tables import minutes
@@ -18,14 +21,16 @@ from test_cli_models import write
 from test_gnn_world import world
 from test_interests_learn import QUICK
 
-from api import inbox, operator_files, pipeline, refreshing
+from api import inbox, operator_files, pipeline, reasons, refreshing
+from api.http.app import create_app
 from api.http.interests import InterestIndex
 from api.settings import Settings
 from api.workspace import Workspace
 from gnn import registry
 from gnn.interests import TrainingOptions, learn
 from graph import resolve
-from graph.control import ConsentRecord
+from graph.control import ConsentRecord, Scope
+from graph.errors import InputError
 from graph.privacy import Use
 from graph.progress import ignore_progress
 
@@ -161,3 +166,41 @@ def test_a_damaged_refresh_is_said_and_can_be_made_anew(workspace: Workspace) ->
         path.unlink()
     assert refresh(workspace)[0] >= 2
     assert scores(workspace, fan) == pytest.approx(before, abs=1e-5)
+
+
+def test_the_operator_is_told_why_in_parts_that_add_up(workspace: Workspace) -> None:
+    fan = person(workspace, f"a{FAN}")
+    told = reasons.explain_tag(workspace, ("account", f"a{FAN}"), "jazz")
+    assert told == reasons.explain_tag(workspace, ("person", fan), "jazz")
+    assert told["probability"] == pytest.approx(scores(workspace, fan)["jazz"], abs=1e-5)
+    odds = logit(told["probability"]) - logit(told["of people in the mean"])
+    assert sum(part["log-odds"] for part in told["parts"]) == pytest.approx(odds, abs=1e-6)
+    with pytest.raises(InputError, match="nobody"):
+        reasons.explain_tag(workspace, ("account", "no such"), "jazz")
+    with pytest.raises(InputError, match="is none of"):
+        reasons.explain_tag(workspace, ("account", f"a{FAN}"), "polka")
+
+
+def test_the_api_tells_why_and_names_nobody_else(workspace: Workspace) -> None:
+    settings = Settings(home=workspace.home.path, text_model="none", legal_basis="legitimate_interest")
+    fan, newcomer = person(workspace, f"a{FAN}"), person(workspace, "newcomer")
+    with TestClient(create_app(settings, log_stream=io.StringIO())) as client:
+        control = client.app.state.resources.control  # type: ignore[attr-defined]
+        control.tenants.ensure("shop", now=pipeline.now())
+        _, token = control.keys.create("shop", [Scope.PERSONS], now=pipeline.now())
+        headers = {"Authorization": f"Bearer {token}"}
+        for who in (fan, newcomer):
+            answer = client.get(f"/v1/persons/{who}/tags/cooking/why", headers=headers)
+            assert answer.status_code == 200, answer.text
+            told = answer.json()
+            tags = client.get(f"/v1/persons/{who}/tags", headers=headers).json()["tags"]
+            assert told["probability"] == pytest.approx(
+                next(t["probability"] for t in tags if t["tag_id"] == "cooking"), abs=1e-5
+            )
+            odds = logit(told["probability"]) - logit(told["base"])
+            assert sum(part["log_odds"] for part in told["parts"]) == pytest.approx(odds, abs=1e-6)
+            assert all(others["with_tag"] is None for others in told["others"]), "few people are not counted"
+            ids = registry.current(workspace.home.models).person_ids.to_pylist()
+            assert not [i for i in ids if i != who and i in answer.text]
+        for path in (f"/v1/persons/{fan}/tags/polka/why", "/v1/persons/nobody/tags/jazz/why"):
+            assert client.get(path, headers=headers).status_code == 404
