@@ -21,16 +21,17 @@ from torch import Tensor
 from gnn.features.channels import ChannelOptions, LabelChannels, Surroundings, deal_folds
 from gnn.features.hetero import edge_types, feature_widths
 from gnn.features.population import Population
+from gnn.features.sequences import Sequences
 from gnn.models.device import seeded
 from gnn.models.members import Member
 from gnn.models.pyg import HeteroData
-from gnn.models.tagger import Tagger, TaggerShape
+from gnn.models.tagger import TOWERS, Tagger, TaggerShape
 from gnn.training.boosting import BoostingOptions, fit_trees
 from gnn.training.calibration import fit_calibration
 from gnn.training.ensemble import Ensemble
 from gnn.training.inputs import Inputs, logits_of
 from gnn.training.network import train_network
-from gnn.training.options import TrainingOptions
+from gnn.training.options import ADDED, TrainingOptions
 from gnn.training.stacking import fit_weights
 from gnn.training.tagging import tag
 from graph.progress import Progress
@@ -40,7 +41,6 @@ __all__ = ["KINDS", "Fitted", "fit_tagger"]
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 KINDS = ("evidence", "towers", "trees")
-_TOWERS = ("messages", "position", "propagation")
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,11 @@ def fit_tagger(
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
+    sequences = None
+    if "sequence" in options.added and data.recent is not None:
+        sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
     taught = _drawn(sources, options)
-    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught)
+    inputs = Inputs(data, channels, graph_data, sequences, device, options.cache_bytes, taught)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
@@ -113,6 +116,7 @@ def fit_tagger(
         width=options.width,
         layers=options.layers,
         dropout=options.dropout,
+        reads=inputs.widths(),
     )
     shape = replace(shape, towers=_towers(shape, options))
     shapes = {"evidence": replace(shape, towers=()), "towers": shape}
@@ -168,7 +172,8 @@ def _drawn(sources: Indices, options: TrainingOptions) -> Indices:
 def _towers(shape: TaggerShape, options: TrainingOptions) -> tuple[str, ...]:
     there = {
         "messages": options.message_passing and bool(shape.edge_types),
-        "position": shape.positions > 0,
+        "position": "position" in shape.reads,
         "propagation": shape.channels > 0,
     }
-    return tuple(t for t in _TOWERS if there[t] and t not in options.without_channels)
+    there |= {tower: tower in options.added and tower in shape.reads for tower in ADDED}
+    return tuple(t for t in TOWERS if there[t] and t not in options.without_channels)
