@@ -104,10 +104,10 @@ def fit_tagger(
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
-    taught = _drawn(sources, options)
     sequences = None
     if "sequence" in options.added and data.recent is not None:
         sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
+    taught = _drawn(sources, options)
     inputs = Inputs(data, channels, graph_data, sequences, device, options.cache_bytes, taught)
     shape = TaggerShape(
         tags=len(data.tags),
