@@ -3,8 +3,8 @@
 The sources are dealt into folds. For each fold one member of every kind learns from the other folds' persons: a network of
 evidence alone and one with towers (`gnn.models.tagger`), and boosted trees (`gnn.models.trees`). Each is stopped early on every
 second person of its own fold; the logits of the others, whom nothing has seen, weight the kinds (`gnn.training.stacking`) and fit
-the calibration; a kind that gets no weight is dropped. A source's own probability comes from the members of its fold; everybody
-else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`).
+the calibration; trees that those do not clearly gain by are dropped. A source's own probability comes from the members of its
+fold; everybody else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`).
 Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
@@ -38,7 +38,8 @@ __all__ = ["KINDS", "Fitted", "fit_tagger"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-KINDS = ("evidence", "towers", "trees")
+NETWORKS = ("evidence", "towers")
+KINDS = (*NETWORKS, "trees")
 _BATCH = 1024
 
 
@@ -136,13 +137,13 @@ def fit_tagger(
             epochs.append(took)
     progress(what, folds * len(kinds), folds * len(kinds))
     fresh = np.concatenate(unseen)
-    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh])
+    others = np.flatnonzero(fold < 0)
+    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh], base=NETWORKS)
     mixed = sum((np.float32(share) * held_out[kind] for kind, share in weights.items()), start=np.zeros_like(held_out[kinds[0]]))
     calibration = fit_calibration(mixed[row[fresh]], data.labels[fresh])
     kept = [i for i, member in enumerate(members) if member.kind in weights]
     ensemble = Ensemble(tuple(members[i] for i in kept), weights, calibration, shape)
     probabilities = np.empty((data.persons, len(data.tags)), np.float32)
-    others = np.flatnonzero(fold < 0)
     hidden = ensemble.encode(graph_data)
     for start in range(0, len(others), _BATCH):
         batch = others[start : start + _BATCH]
