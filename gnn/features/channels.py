@@ -23,22 +23,30 @@ data with label propagation" (2002), and Shi et al., "Masked Label Prediction" (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import expit, logit
 
 from gnn.features.evidence import Way, through
+from gnn.features.nearest import nearest, vote
 from gnn.features.population import Population
 from gnn.features.surroundings import Surroundings
 from gnn.features.views import CHANNELS, ChannelOptions, View, deal_folds, place, see
+from graph.side_by_side import each
+from graph.side_by_side import parts as parts_of
 
 __all__ = ["CHANNELS", "ChannelOptions", "LabelChannels", "Surroundings", "deal_folds"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_BATCH = 2048
+_CELLS = 1_000_000  # persons × tags of one channel computed at a time
+_MANY = 20_000  # persons from which views are worth a thread each
+_NEAREST = 80
+_ROWS = 2048
 _ANY = 0.8
 _PEAK = 4.0
 _LEAST = 1e-3
@@ -60,13 +68,20 @@ class LabelChannels:
         reference_count = min(self._options.references, len(self.sources))
         generator = np.random.default_rng(seed)
         self._references = np.sort(generator.choice(self.sources, reference_count, replace=False))
+        self._reference_of = np.full(data.persons, -1, np.int64)
+        self._reference_of[self._references] = np.arange(reference_count)
         self._compared = self._around.similarity[self._references].T.tocsr()
         self._reference_labels = sp.csr_matrix(data.labels[self._references])
         self.names = self._available()
         hidden = sorted(set(self.view_of.tolist()) | {-1})
-        self._views = {
-            f: see(data, around, (fold >= 0) & (fold != f), self._lends(f), self._references, self._options) for f in hidden
-        }
+        told = sp.csr_matrix(data.labels * (fold >= 0)[:, None])
+
+        def view(f: int) -> View:
+            seen = (fold >= 0) & (fold != f)
+            return see(data, around, told, seen, self._lends(f), self._references, self._options)
+
+        views = each(view, hidden) if data.persons > _MANY else [view(f) for f in hidden]
+        self._views = dict(zip(hidden, views, strict=True))
         self.prior = self._views[-1].prior
         self._mean, self._deviation = np.zeros(len(self.names), np.float32), np.ones(len(self.names), np.float32)
         sample = self.sources if len(self.sources) <= 4096 else generator.choice(self.sources, 4096, replace=False)
@@ -94,14 +109,9 @@ class LabelChannels:
 
     def rows(self, persons: Indices) -> Floats:
         """Standardised channels of these persons, (b, k, C), each from the view that hides the person's own fold."""
-        out = np.zeros((len(persons), len(self._data.tags), len(self.names)), np.float32)
-        for f, view in self._views.items():
-            mine = np.flatnonzero(self.view_of[persons] == f)
-            for start in range(0, len(mine), _BATCH):
-                part = mine[start : start + _BATCH]
-                out[part] = self._of(persons[part], f, view)
-        out -= self._mean
-        out /= self._deviation
+        out = np.empty((len(persons), len(self._data.tags), len(self.names)), np.float32)
+        for f, view, part in self._parts(persons):
+            self._of(persons[part], f, view, out, part)
         return out
 
     def scalars(self, persons: Indices) -> Floats:
@@ -110,12 +120,17 @@ class LabelChannels:
         if "breadth" in self._options.without:
             return fixed
         counts = np.zeros((len(persons), 2), np.float32)
+        for f, view, part in self._parts(persons):
+            counts[part] = self._breadth(persons[part], f, view)
+        return np.hstack([fixed, counts])
+
+    def _parts(self, persons: Indices) -> Iterator[tuple[int, View, Indices]]:
+        """Fold that is hidden, its view, and places among `persons` of those to whom it is, some at a time."""
+        step = max(1, _CELLS // max(len(self._data.tags), 1))
         for f, view in self._views.items():
             mine = np.flatnonzero(self.view_of[persons] == f)
-            for start in range(0, len(mine), _BATCH):
-                part = mine[start : start + _BATCH]
-                counts[part] = self._breadth(persons[part], f, view)
-        return np.hstack([fixed, counts])
+            for start in range(0, len(mine), step):
+                yield f, view, mine[start : start + step]
 
     def _lenders(self, seed: int) -> Indices:
         """`fold`, and folds for the unlabelled persons who tag, so that their tagging events never reach themselves."""
@@ -140,42 +155,52 @@ class LabelChannels:
         """(n,): whose tagging events are seen."""
         return np.asarray((self.view_of >= 0) & (self.view_of != hidden), np.bool_)
 
-    def _of(self, persons: Indices, hidden: int, view: View) -> Floats:
+    def _of(self, persons: Indices, hidden: int, view: View, out: Floats, rows: Indices) -> None:
+        """Fill `out` (n, k, C) at `rows` (b,)."""
         around, wanted = self._around, self.names
-        parts: dict[str, Floats] = {}
         told = view.tagging or view.audience
-        parts |= through(told, {n: way for n, way in self._ways(persons).items() if n in wanted}, len(persons))
+        parts = through(told, {n: way for n, way in self._ways().items() if n in wanted}, persons)
 
         def peak(table: Floats) -> Floats:
             return np.asarray((table / (view.audience.base + 1e-6)) ** _PEAK, np.float32)
 
-        by_presence = around.by_presence[persons]
-        ways = {"audience": Way(by_presence, "coarse", _same), "audience_peak": Way(by_presence, "fine", peak)}
-        parts |= through(view.audience, {n: way for n, way in ways.items() if n in wanted}, len(persons))
-        related = around.related[persons]
-        if "friends" in wanted:
-            parts["friends"] = _vote(related @ view.labels, related @ view.known, view.prior, 3)
-        if "friends_two_hops" in wanted:
-            parts["friends_two_hops"] = _vote(related @ view.friend_labels, related @ view.friend_known, view.prior, 10)
+        ways = {"audience": Way(around.by_presence, "coarse", _same), "audience_peak": Way(around.by_presence, "fine", peak)}
+        parts |= through(view.audience, {n: way for n, way in ways.items() if n in wanted}, persons)
         self._neighbours(persons, hidden, view.prior, parts)
-        if "position" in wanted:
-            x = around.positions[persons]
-            parts["position"] = np.clip(x @ view.ridge[:-1] + view.ridge[-1], 0, 1).astype(np.float32)
-        if view.structure is not None:
-            parts["structure"] = view.structure.logits(place(around, persons))
-        return np.stack([self._spoken(n, parts[n], view) for n in wanted], axis=-1)
 
-    def _ways(self, persons: Indices) -> dict[str, Way]:
+        def speak(part: slice) -> None:
+            """The rest of what some of the persons' channels say, and all of it in logs."""
+            some = persons[part]
+            found = {name: value[part] for name, value in parts.items()}
+            related = around.related[some]
+            if "friends" in wanted:
+                found["friends"] = _vote((related @ view.labels).toarray(), related @ view.known, view.prior, 3)
+            if "friends_two_hops" in wanted:
+                voters = related @ view.friend_known
+                found["friends_two_hops"] = _vote((related @ view.friend_labels).toarray(), voters, view.prior, 10)
+            if "position" in wanted:
+                x = around.positions[some]
+                found["position"] = np.clip(x @ view.ridge[:-1] + view.ridge[-1], 0, 1).astype(np.float32)
+            if view.structure is not None:
+                found["structure"] = view.structure.logits(place(around, some))
+            spoken = np.stack([self._spoken(n, found[n], view) for n in wanted], axis=-1)
+            spoken -= self._mean
+            spoken /= self._deviation
+            out[rows[part]] = spoken
+
+        each(speak, parts_of(len(persons), _ROWS))
+
+    def _ways(self) -> dict[str, Way]:
         around = self._around
         return {
-            "tagging_plain": Way(around.by_weight[persons], "plain", _share),
-            "tagging": Way(around.by_presence[persons], "coarse", _share),
-            "tagging_weighted": Way(around.by_weight[persons], "coarse", _share),
-            "tagging_any": Way(around.binary[persons], "fine", _surprise),
-            "tagging_any_strong": Way(around.strong[persons], "fine", _surprise),
-            "friend_contents_plain": Way(around.of_related[persons], "plain", _share),
-            "friend_contents": Way(around.of_related[persons], "coarse", _share),
-            "friend_contents_any": Way(around.strong_of_related[persons], "fine", _surprise),
+            "tagging_plain": Way(around.by_weight, "plain", _share),
+            "tagging": Way(around.by_presence, "coarse", _share),
+            "tagging_weighted": Way(around.by_weight, "coarse", _share),
+            "tagging_any": Way(around.binary, "fine", _surprise),
+            "tagging_any_strong": Way(around.strong, "fine", _surprise),
+            "friend_contents_plain": Way(around.by_presence, "plain", _share, around.to_related_engaged),
+            "friend_contents": Way(around.by_presence, "coarse", _share, around.to_related_engaged),
+            "friend_contents_any": Way(around.binary, "fine", _surprise, around.to_related),
         }
 
     def _spoken(self, name: str, value: Floats, view: View) -> Floats:
@@ -200,50 +225,34 @@ class LabelChannels:
             return np.asarray(_share(told.base[None])[0], np.float32)
         return view.audience.base if name == "audience" else view.prior
 
-    def _similar(self, persons: Indices, hidden: int) -> Floats:
-        """(b, r) cosine to every reference; zero to oneself and to those who are hidden."""
-        similarity = np.asarray((self._around.similarity[persons] @ self._compared).toarray(), np.float32)
-        similarity[persons[:, None] == self._references[None, :]] = 0
-        if hidden >= 0:
-            similarity[:, self.fold[self._references] == hidden] = 0
-        return similarity
+    def _nearest(self, persons: Indices, hidden: int) -> tuple[npt.NDArray[np.int32], Floats]:
+        """The most similar references of each, best first; neither oneself nor those who are hidden."""
+        allowed = np.ones(len(self._references), np.bool_) if hidden < 0 else self.fold[self._references] != hidden
+        return nearest(self._around.similarity, persons, self._compared, allowed, self._reference_of[persons], _NEAREST)
 
     def _neighbours(self, persons: Indices, hidden: int, prior: Floats, parts: dict[str, Floats]) -> None:
         counts = {n: int(n.rsplit("_", 1)[1]) for n in self.names if n.startswith("neighbours_")}
         if not counts:
             return
-        similarity = self._similar(persons, hidden)
+        number, weight = self._nearest(persons, hidden)
         for name, count in counts.items():
-            if similarity.shape[1] == 0:
-                parts[name] = np.tile(prior, (len(persons), 1))
-                continue
-            votes, total = _nearest(similarity, count)
-            parts[name] = _vote(votes @ self._reference_labels, total, prior, 0.5)
+            some = weight[:, :count]
+            parts[name] = _vote(vote(number[:, :count], some, self._reference_labels), some.sum(axis=1), prior, 0.5)
 
     def _breadth(self, persons: Indices, hidden: int, view: View) -> Floats:
         """(b, 2): mean log count of labels among the 80 most similar sources, and among related ones; shrunk to the mean."""
         mean = float(view.count.sum() / max(view.known.sum(), 1.0))
         related = self._around.related[persons]
         friends = (related @ view.count + 3 * mean) / (related @ view.known + 3)
-        similarity = self._similar(persons, hidden)
-        if similarity.shape[1] == 0:
+        number, weight = self._nearest(persons, hidden)
+        if not len(self._references):
             return np.stack([np.full(len(persons), mean), friends], axis=1).astype(np.float32)
-        votes, total = _nearest(similarity, 80)
-        near = (votes @ view.count[self._references] + 0.5 * mean) / (total + 0.5)
+        near = ((weight * view.count[self._references][number]).sum(axis=1) + 0.5 * mean) / (weight.sum(axis=1) + 0.5)
         return np.stack([near, friends], axis=1).astype(np.float32)
 
 
-def _nearest(similarity: Floats, count: int) -> tuple[sp.csr_matrix, Floats]:
-    """The `count` largest of each row as a sparse matrix, and their sums."""
-    near = min(count, similarity.shape[1])
-    columns = np.argpartition(-similarity, near - 1, axis=1)[:, :near]
-    weights = np.take_along_axis(similarity, columns, axis=1)
-    rows = np.repeat(np.arange(len(similarity)), near)
-    return sp.csr_matrix((weights.ravel(), (rows, columns.ravel())), shape=similarity.shape), weights.sum(axis=1)
-
-
-def _vote(votes: sp.csr_matrix, voters: Floats, prior: Floats, strength: float) -> Floats:
-    return np.asarray((votes.toarray() + strength * prior) / (np.asarray(voters).reshape(-1, 1) + strength), np.float32)
+def _vote(votes: Floats, voters: Floats, prior: Floats, strength: float) -> Floats:
+    return np.asarray((votes + strength * prior) / (np.asarray(voters).reshape(-1, 1) + strength), np.float32)
 
 
 def _same(table: Floats) -> Floats:

@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gnn.features.products import add_rows, add_rows_of_related, columns_of
+
 __all__ = ["Evidence", "Way", "gather", "through"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 _RIDGE = 30.0
 _MOST = 30.0  # a content's weight in the regression grows with its size up to here
-_CELLS = 16_000_000  # contents × tags held dense at a time
+_CELLS = 8_000_000  # contents × tags held dense at a time, in each table
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Way:
-    """Weights `rows` (b, m) of contents, and what is summed: `function` of T at a resolution."""
+    """Weights of contents `rows` (n, m), or those of the persons `via` (n, n), and what is summed: `function` of T at a
+    resolution."""
 
     rows: sp.csr_matrix
     resolution: str
     function: Callable[[Floats], Floats]
+    via: sp.csr_matrix | None = None
 
 
 def gather(places: dict[str, Floats], counts: sp.csr_matrix, size: Floats, popularity: Floats, *, strength: float) -> Evidence:
@@ -74,12 +78,14 @@ def gather(places: dict[str, Floats], counts: sp.csr_matrix, size: Floats, popul
     return replace(found, base=(base / max(float(popularity.sum()), 1.0)).astype(np.float32))
 
 
-def through(evidence: Evidence, ways: dict[str, Way], persons: int) -> dict[str, Floats]:
-    """name → (b, k) Σ_c w_pc f(T_ct) for each named way; every content's row of T is computed once for each resolution."""
-    k = evidence.counts.shape[1]
-    out = {name: np.zeros((persons, k), np.float32) for name in ways}
-    touched = np.unique(np.concatenate([way.rows.indices for way in ways.values()] or [np.zeros(0, np.int64)]))
-    for chunk in _chunks(touched.astype(np.int64), k):
+def through(evidence: Evidence, ways: dict[str, Way], persons: Indices) -> dict[str, Floats]:
+    """name → (b, k) of `persons` Σ_c w_pc f(T_ct) for each named way, with w = `rows`, or `via` @ `rows`, which is not stored.
+    Each touched content's row of T is computed once for each resolution, so long as the tables of all of them are small."""
+    m, k = evidence.counts.shape
+    out = {name: np.zeros((len(persons), k), np.float32) for name in ways}
+    for chunk in _chunks(_touched(ways, persons, m), k):
+        place = np.full(m, -1, np.int32)
+        place[chunk] = np.arange(len(chunk), dtype=np.int32)
         tables: dict[str, Floats] = {}
         done: dict[tuple[str, Callable[[Floats], Floats]], Floats] = {}
         for name, way in ways.items():
@@ -88,8 +94,20 @@ def through(evidence: Evidence, ways: dict[str, Way], persons: int) -> dict[str,
                 if way.resolution not in tables:
                     tables[way.resolution] = evidence.table(chunk, way.resolution)
                 done[key] = way.function(tables[way.resolution])
-            out[name] += np.asarray(way.rows[:, chunk] @ done[key], np.float32)
+            if way.via is None:
+                add_rows(way.rows, persons, done[key], place, out[name])
+            else:
+                add_rows_of_related(way.via, way.rows, persons, done[key], place, out[name])
     return out
+
+
+def _touched(ways: dict[str, Way], persons: Indices, m: int) -> Indices:
+    """Contents that any of the ways leads to from these persons, sorted."""
+    there = np.zeros(m, np.bool_)
+    for rows, via in {(id(w.rows), id(w.via)): (w.rows, w.via) for w in ways.values()}.values():
+        reached = persons if via is None else np.unique(columns_of(via, persons)).astype(np.int64)
+        there[columns_of(rows, reached)] = True
+    return np.flatnonzero(there)
 
 
 def _chunks(contents: Indices, k: int) -> Iterator[Indices]:

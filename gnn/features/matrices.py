@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-__all__ = ["idf", "normalised", "positions", "presence"]
+from gnn.features.products import gram, product, turned
+
+__all__ = ["idf", "normalised", "positions", "presence", "row_sums", "scaled_columns", "scaled_rows", "with_values"]
 
 Floats = npt.NDArray[np.float32]
 _OVERSAMPLING = 10
@@ -29,17 +31,37 @@ def idf(engagement: sp.csr_matrix) -> Floats:
 
 def normalised(matrix: sp.csr_matrix, norm: str) -> sp.csr_matrix:
     """Rows scaled to length one in `l1` or `l2`; empty rows stay empty."""
-    if norm == "l1":
-        length = np.asarray(abs(matrix).sum(axis=1)).ravel()
-    else:
-        length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    scale = np.divide(1.0, length, out=np.zeros_like(length, dtype=np.float64), where=length > 0)
-    return sp.csr_matrix(sp.diags(scale.astype(np.float32)) @ matrix)
+    length = row_sums(with_values(matrix, np.abs(matrix.data) if norm == "l1" else matrix.data * matrix.data))
+    if norm != "l1":
+        length = np.sqrt(length)
+    scale = np.divide(1.0, length, out=np.zeros(len(length)), where=length > 0)
+    return scaled_rows(matrix, scale.astype(np.float32))
 
 
 def presence(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """1 where there is an entry."""
-    return sp.csr_matrix((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+    return with_values(matrix, np.ones_like(matrix.data))
+
+
+def with_values(matrix: sp.csr_matrix, values: Floats) -> sp.csr_matrix:
+    """Other values at the same entries; the entries' places are shared, not copied."""
+    return sp.csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def scaled_rows(matrix: sp.csr_matrix, scale: Floats) -> sp.csr_matrix:
+    """Each row times its `scale` (n,)."""
+    return with_values(matrix, matrix.data * np.repeat(scale, np.diff(matrix.indptr)))
+
+
+def scaled_columns(matrix: sp.csr_matrix, scale: Floats) -> sp.csr_matrix:
+    """Each column times its `scale` (m,)."""
+    return with_values(matrix, matrix.data * scale[matrix.indices])
+
+
+def row_sums(matrix: sp.csr_matrix) -> Floats:
+    """(n,) float32."""
+    sums: Floats = np.asarray(matrix.sum(axis=1), np.float32).ravel()
+    return sums
 
 
 def positions(matrix: sp.csr_matrix, dimensions: int, *, seed: int) -> tuple[Floats, Floats]:
@@ -50,26 +72,25 @@ def positions(matrix: sp.csr_matrix, dimensions: int, *, seed: int) -> tuple[Flo
         return np.zeros((n, 0), np.float32), np.zeros((m, 0), np.float32)
     generator = np.random.default_rng(seed)
     width = min(d + max(_OVERSAMPLING, d if n + m <= _SMALL else 0), n, m)
-    basis = matrix @ generator.standard_normal((m, width), dtype=np.float32)
+    across = generator.standard_normal((m, width), dtype=np.float32)
     transposed = matrix.T.tocsr()
-    for _ in range(_POWER_ITERATIONS):
-        basis = matrix @ _orthonormal(transposed @ _orthonormal(basis))
-    basis = _orthonormal(basis)
-    projected = transposed @ basis  # (m, w) = V S Uᵀ of the small problem
-    squares, small = np.linalg.eigh(projected.T.astype(np.float64) @ projected.astype(np.float64))
+    for _ in range(_POWER_ITERATIONS):  # on the side of the contents alone: there are fewer of them, and the span is the same
+        across = _orthonormal(product(transposed, product(matrix, across)))
+    basis = _orthonormal(product(matrix, across))
+    projected = product(transposed, basis)  # (m, w) = V S Uᵀ of the small problem
+    squares, small = np.linalg.eigh(gram(projected))
     order = np.argsort(-squares)[:d]
     kept = order[squares[order] > max(float(squares.max()), 0.0) * 1e-10]
     singular, small = np.sqrt(squares[kept]), small[:, kept]
-    right = projected @ small / singular
+    right = turned(projected, small / singular)
     signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(len(kept))])
     signs[signs == 0] = 1
-    return (basis @ small * (singular * signs)).astype(np.float32), (right * signs).astype(np.float32)
+    return turned(basis, small * (singular * signs)), right * signs
 
 
 def _orthonormal(basis: Floats) -> Floats:
     """Orthonormal columns that span those of `basis`, through its Gram matrix: for a tall one much cheaper than QR, and
     directions that are only rounding are dropped."""
-    wide = basis.astype(np.float64)
-    squares, vectors = np.linalg.eigh(wide.T @ wide)
+    squares, vectors = np.linalg.eigh(gram(basis))
     kept = squares > max(float(squares.max()), 0.0) * 1e-12
-    return np.asarray(wide @ (vectors[:, kept] / np.sqrt(squares[kept])), np.float32)
+    return turned(basis, vectors[:, kept] / np.sqrt(squares[kept]))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import logit
 
 __all__ = ["LogisticRegression", "fit_logistic"]
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 _ITERATIONS = 100
 
 
@@ -37,14 +39,26 @@ def fit_logistic(x: Floats, y: Floats, prior: Floats, *, penalty: float) -> Logi
     start = np.zeros((d + 1, k))
     start[-1] = logit(np.clip(prior, 1e-4, 1 - 1e-4))
 
-    def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
         weights = flat.reshape(d + 1, k)
-        mapped = wide @ weights
+        residual = wide @ weights
+        loss = _cross_entropy(residual.ravel(), target.ravel())
         shrunk = weights.copy()
         shrunk[-1] = 0
-        value = np.logaddexp(0, mapped).sum() - (mapped * target).sum() + penalty / 2 * (shrunk**2).sum()
-        return float(value), (wide.T @ (expit(mapped) - target) + penalty * shrunk).ravel()
+        return loss + penalty / 2 * float((shrunk**2).sum()), (wide.T @ residual + penalty * shrunk).ravel()
 
     found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}).x
     weights = found.reshape(d + 1, k).astype(np.float32)
     return LogisticRegression(weights[:-1], weights[-1])
+
+
+@njit(cache=True, nogil=True)
+def _cross_entropy(mapped: Doubles, target: Doubles) -> float:
+    """Σ log(1 + e^z) − z y; z is replaced by σ(z) − y."""
+    total = 0.0
+    for i in range(len(mapped)):
+        z, y = mapped[i], target[i]
+        small = np.exp(-abs(z))
+        total += max(z, 0.0) + np.log1p(small) - z * y
+        mapped[i] = (1.0 if z >= 0 else small) / (1.0 + small) - y
+    return total

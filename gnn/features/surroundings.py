@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gnn.features.matrices import idf, normalised, positions, presence
+from gnn.features.matrices import idf, normalised, positions, presence, row_sums, scaled_columns, scaled_rows, with_values
 from gnn.features.population import Population
 
 __all__ = ["Surroundings"]
@@ -25,40 +25,50 @@ class Surroundings:
         """`dimensions` of the SVD positions."""
         weights = idf(data.engagement)
         binary = presence(data.engagement)
-        weighted = sp.csr_matrix(data.engagement @ sp.diags(weights))
+        weighted = scaled_columns(data.engagement, weights)
         count = np.asarray(binary.getnnz(axis=1), np.float32)
         self.binary = binary
-        self.by_presence = normalised(sp.csr_matrix(binary @ sp.diags(weights)), "l1")
+        self.by_presence = normalised(scaled_columns(binary, weights), "l1")
         self.by_weight = normalised(weighted, "l1")
         self.strong = _strong(data.engagement, count)
         self.similarity = normalised(weighted, "l2")
         self.related = presence(data.relations)
-        to_related = normalised(self.related, "l1")
-        self.of_related = normalised(sp.csr_matrix(to_related @ self.by_presence), "l1")
-        self.strong_of_related = sp.csr_matrix(to_related @ binary)
+        self.to_related = normalised(self.related, "l1")
+        self.to_related_engaged = _to_engaged(self.related, count)
         left, right = positions(self.similarity, dimensions, seed=seed)
         self.positions = left * np.float32(np.sqrt(dimensions))
         self.content_places = {"coarse": _places(right[:, : max(dimensions // 4, 1)]), "fine": _places(right)}
-        together = sp.csr_matrix(self.related + sp.identity(data.persons, dtype=np.float32, format="csr"))
-        scale = sp.diags((1 / np.sqrt(np.asarray(together.sum(axis=1)).ravel())).astype(np.float32))
-        near = sp.csr_matrix(scale @ together @ scale)
-        structure = (
-            positions(near, dimensions // 2, seed=seed)[0] if self.related.nnz else np.zeros((data.persons, 0), np.float32)
-        )
-        self.structure = structure * np.float32(np.sqrt(dimensions))
+        self.structure = _structure(self.related, dimensions // 2, seed=seed) * np.float32(np.sqrt(dimensions))
         self.activity = np.log1p(count)
         self.friends = np.log1p(np.asarray(self.related.getnnz(axis=1), np.float32))
-        volume = np.log1p(np.asarray(data.engagement.sum(axis=1), np.float32).ravel())
-        rarity = np.asarray(self.by_presence @ weights, np.float32).ravel()
+        volume = np.log1p(row_sums(data.engagement))
+        rarity = np.asarray(self.by_presence @ weights, np.float32)
         self.scalars = np.stack([self.activity, self.friends, volume, rarity], axis=1)
         """(n, 4): log contents, log relations, log of the summed weights, mean idf of the contents."""
 
 
+def _to_engaged(related: sp.csr_matrix, count: Floats) -> sp.csr_matrix:
+    """Those of the related persons who engage with anything, each row summing to one: with `by_presence`, the contents of a
+    person's related ones in shares."""
+    engaged = with_values(related, (count > 0).astype(np.float32)[related.indices])
+    return normalised(engaged, "l1")
+
+
+def _structure(related: sp.csr_matrix, dimensions: int, *, seed: int) -> Floats:
+    """(n, d): positions in the graph of relations with loops, symmetrically normalised; zero-wide without relations."""
+    n = related.shape[0]
+    if not related.nnz:
+        return np.zeros((n, 0), np.float32)
+    together = sp.csr_matrix(related + sp.identity(n, dtype=np.float32, format="csr"))
+    scale = (1 / np.sqrt(row_sums(together))).astype(np.float32)
+    near = scaled_rows(scaled_columns(together, scale), scale)
+    return positions(near, dimensions, seed=seed)[0]
+
+
 def _strong(engagement: sp.csr_matrix, count: Floats) -> sp.csr_matrix:
-    mean = np.asarray(engagement.sum(axis=1)).ravel() / np.maximum(count, 1)
-    against = sp.csr_matrix(sp.diags((1 / np.maximum(mean, 1e-6)).astype(np.float32)) @ engagement)
-    against.data = against.data**2
-    return against
+    mean = row_sums(engagement) / np.maximum(count, 1)
+    against = scaled_rows(engagement, (1 / np.maximum(mean, 1e-6)).astype(np.float32))
+    return with_values(against, against.data**2)
 
 
 def _places(right: Floats) -> Floats:

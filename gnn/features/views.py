@@ -13,6 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gnn.features.evidence import Evidence, gather
+from gnn.features.matrices import row_sums, scaled_rows
 from gnn.features.population import Population
 from gnn.features.regression import LogisticRegression, fit_logistic
 from gnn.features.surroundings import Surroundings
@@ -76,10 +77,19 @@ class View:
     """(n,): log1p of the number of labels, of the sources that are seen."""
 
 
-def see(data: Population, around: Surroundings, seen: Bools, lends: Bools, references: Indices, options: ChannelOptions) -> View:
-    """The view of the labels of `seen` (n,) and of the tagging events of `lends` (n,)."""
+def see(
+    data: Population,
+    around: Surroundings,
+    told: sp.csr_matrix,
+    seen: Bools,
+    lends: Bools,
+    references: Indices,
+    options: ChannelOptions,
+) -> View:
+    """The view of the labels of `seen` (n,) among `told` (n, k), and of the tagging events of `lends` (n,)."""
     known = seen.astype(np.float32)
-    labels = sp.csr_matrix(data.labels * known[:, None])
+    labels = scaled_rows(told, known).copy()
+    labels.eliminate_zeros()
     prior = np.asarray((labels.sum(axis=0) + 0.5) / (known.sum() + 1.0), np.float32).ravel()
     popularity = np.asarray(around.binary.getnnz(axis=0), np.float32)
     heard = sp.csr_matrix(around.binary.T @ labels)
@@ -99,9 +109,9 @@ def see(data: Population, around: Surroundings, seen: Bools, lends: Bools, refer
         audience=gather(around.content_places, heard, around.binary.T @ known, popularity, strength=_AUDIENCE),
         friend_labels=sp.csr_matrix(around.related @ labels),
         friend_known=around.related @ known,
-        ridge=np.linalg.solve(x1.T @ x1 + penalty, x1.T @ data.labels[seen]).astype(np.float32),
+        ridge=np.linalg.solve(x1.T @ x1 + penalty, np.asarray(labels[seen].T @ x1).T).astype(np.float32),
         structure=structure,
-        count=np.log1p(data.labels.sum(axis=1)) * known,
+        count=np.log1p(row_sums(labels)),
     )
 
 

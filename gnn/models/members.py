@@ -34,6 +34,11 @@ class Rows:
     hidden: Tensor
     """(b, d): the member's own `encode`, of these persons; (b, 0) for members without message passing."""
 
+    def part(self, where: slice) -> Rows:
+        """Some of the persons."""
+        features = {name: value[where] for name, value in self.features.items()}
+        return Rows(self.channels[where], self.scalars[where], features, self.hidden[where])
+
 
 class Member(Protocol):
     """One fitted tagger."""

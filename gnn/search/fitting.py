@@ -41,6 +41,5 @@ class Fitter:
                 graph_data = graph_data.to(str(self._device))
                 self._built = (key, around, graph_data)
             _, around, graph_data = self._built
-            fitted = fit_tagger(data, graph_data, around, sources, options, self._device, ignore_progress, "trial")
-        probabilities: Floats = fitted.probabilities[persons]
-        return probabilities
+            fitted = fit_tagger(data, graph_data, around, sources, options, self._device, ignore_progress, "trial", persons)
+        return fitted.probabilities

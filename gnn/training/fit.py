@@ -4,7 +4,8 @@ The sources are dealt into folds. For each fold one member of every kind learns 
 evidence alone and one with towers (`gnn.models.tagger`), and boosted trees (`gnn.models.trees`). Each is stopped early on every
 second person of its own fold; the logits of the others, whom nothing has seen, weight the kinds (`gnn.training.stacking`) and fit
 the calibration; trees that those do not clearly gain by are dropped. A source's own probability comes from the members of its
-fold; everybody else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`).
+fold; everybody else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`). Of very
+many sources a draw teaches and judges; the others lend their labels to the channels, and are tagged like everybody else.
 Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
@@ -32,6 +33,7 @@ from gnn.training.inputs import Inputs, logits_of
 from gnn.training.network import train_network
 from gnn.training.options import ADDED, TrainingOptions
 from gnn.training.stacking import fit_weights
+from gnn.training.tagging import tag
 from graph.progress import Progress
 
 __all__ = ["KINDS", "Fitted", "fit_tagger"]
@@ -40,18 +42,18 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 NETWORKS = ("evidence", "towers")
 KINDS = (*NETWORKS, "trees")
-_BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Probabilities of all persons (n, k) and what gives them: the ensemble, and what its inputs are."""
+    """Probabilities (b, k) of the persons asked for and what gives them: the ensemble, and what its inputs are."""
 
     probabilities: Floats
     ensemble: Ensemble
     channel_names: tuple[str, ...]
     fold: Indices
-    """(n,): the fold of each source, −1 for everybody else. A source's probability comes from the members of its fold alone."""
+    """(n,): the fold of each source that taught or judged, −1 for everybody else. Their probabilities come from the members of
+    their fold alone; what anybody's channels hide is `LabelChannels.view_of`."""
     member_folds: tuple[int, ...]
     """Of each member of the ensemble: the fold that did not teach it."""
     epochs: list[int]
@@ -94,15 +96,18 @@ def fit_tagger(
     device: torch.device,
     progress: Progress,
     what: str,
+    persons: Indices | None = None,
 ) -> Fitted:
-    """`graph_data` and the results of `around` hold no labels. Deterministic on the CPU for one seed."""
+    """`graph_data` and the results of `around` hold no labels; `persons`: whose probabilities are asked for, None for all.
+    Deterministic on the CPU for one seed."""
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
     sequences = None
     if "sequence" in options.added and data.recent is not None:
         sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
-    inputs = Inputs(data, channels, graph_data, sequences, device, options.cache_bytes)
+    taught = _drawn(sources, options)
+    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught, sequences)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
@@ -120,13 +125,13 @@ def fit_tagger(
     on_device = torch.from_numpy(data.labels).to(device)
     fitting = _Fit(inputs, graph_data, data.labels, on_device, channels.prior, shapes, options, device)
     row = np.full(data.persons, -1, np.int64)
-    row[sources] = np.arange(len(sources))
-    held_out = {kind: np.zeros((len(sources), len(data.tags)), np.float32) for kind in kinds}
+    row[taught] = np.arange(len(taught))
+    held_out = {kind: np.zeros((len(taught), len(data.tags)), np.float32) for kind in kinds}
     members: list[Member] = []
     member_folds, epochs, unseen = [], [], []
     for own_fold in range(folds):
-        own = np.flatnonzero(fold == own_fold)
-        teachers, judges = np.flatnonzero((fold >= 0) & (fold != own_fold)), own[::2]
+        own = taught[fold[taught] == own_fold]
+        teachers, judges = taught[fold[taught] != own_fold], own[::2]
         unseen.append(own[1::2])
         for place, kind in enumerate(kinds):
             progress(what, own_fold * len(kinds) + place, folds * len(kinds))
@@ -137,28 +142,32 @@ def fit_tagger(
             epochs.append(took)
     progress(what, folds * len(kinds), folds * len(kinds))
     fresh = np.concatenate(unseen)
-    others = np.flatnonzero(fold < 0)
     weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh], base=NETWORKS)
     mixed = sum((np.float32(share) * held_out[kind] for kind, share in weights.items()), start=np.zeros_like(held_out[kinds[0]]))
     calibration = fit_calibration(mixed[row[fresh]], data.labels[fresh])
     kept = [i for i, member in enumerate(members) if member.kind in weights]
     ensemble = Ensemble(tuple(members[i] for i in kept), weights, calibration, shape)
-    probabilities = np.empty((data.persons, len(data.tags)), np.float32)
-    hidden = ensemble.encode(graph_data)
-    for start in range(0, len(others), _BATCH):
-        batch = others[start : start + _BATCH]
-        rows = inputs.rows(batch, hidden[0])
-        probabilities[batch] = ensemble.probabilities(rows, [h[torch.from_numpy(batch).to(h.device)] for h in hidden])
-    probabilities[sources] = calibration.apply(mixed)
-    probabilities[(around.activity == 0) & (around.friends == 0)] = channels.prior
+    asked = np.arange(data.persons) if persons is None else persons
+    probabilities = np.empty((len(asked), len(data.tags)), np.float32)
+    own_row = row[asked]
+    probabilities[own_row >= 0] = calibration.apply(mixed[own_row[own_row >= 0]])
+    probabilities[own_row < 0] = tag(ensemble, inputs, graph_data, asked[own_row < 0])
+    probabilities[(around.activity[asked] == 0) & (around.friends[asked] == 0)] = channels.prior
     return Fitted(
         probabilities,
         ensemble,
         channels.names,
-        fold,
+        np.where(row >= 0, fold, -1),
         tuple(member_folds[i] for i in kept),
         [epochs[i] for i in kept],
     )
+
+
+def _drawn(sources: Indices, options: TrainingOptions) -> Indices:
+    """Those of the sources who teach and judge, sorted."""
+    if len(sources) <= options.taught_persons:
+        return np.sort(sources)
+    return np.sort(np.random.default_rng([options.seed, 11]).choice(sources, options.taught_persons, replace=False))
 
 
 def _towers(shape: TaggerShape, options: TrainingOptions) -> tuple[str, ...]:

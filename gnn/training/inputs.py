@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,19 +22,22 @@ Indices = npt.NDArray[np.int64]
 _STORED = {"position": "position", "network": "network", "texts": "text"}
 """Feature to its name in the interest graph's person store."""
 _BATCH = 1024
+_BLOCK_BYTES = 64_000_000
 
 
 class Inputs:
-    """Channels are cached whole when they fit in `limit` bytes, else computed for each batch."""
+    """Channels of everybody are held when they fit in `limit` bytes, else those of `taught` when they do; what is not held is
+    computed for each batch."""
 
     def __init__(
         self,
         data: Population,
         channels: LabelChannels,
         graph_data: HeteroData,
-        sequences: Sequences | None,
         device: torch.device,
         limit: int,
+        taught: Indices,
+        sequences: Sequences | None = None,
     ) -> None:
         self._channels = channels
         store = graph_data["person"]
@@ -44,8 +49,13 @@ class Inputs:
         deviation = np.maximum(scalars.std(axis=0), 1e-3)
         scaled = np.clip((scalars - scalars.mean(axis=0)) / deviation, -4, 4)
         self.scalars = torch.from_numpy(scaled.astype(np.float32)).to(device)
-        size = data.persons * len(data.tags) * len(channels.names) * 4
-        self._held = torch.from_numpy(channels.rows(everybody)).to(device) if size <= limit else None
+        self._bytes = len(data.tags) * len(channels.names) * 4
+        held = everybody if data.persons * self._bytes <= limit else taught
+        self._place = np.full(data.persons, -1, np.int64)
+        self._held = torch.zeros(0, len(data.tags), len(channels.names))
+        if len(held) * self._bytes <= limit:
+            self._place[held] = np.arange(len(held))
+            self._held = torch.from_numpy(channels.rows(held)).to(device)
 
     def widths(self) -> dict[str, int]:
         """Width of each feature, of those that say anything."""
@@ -56,9 +66,17 @@ class Inputs:
 
     def channels(self, persons: Indices) -> Tensor:
         """(b, k, C) on the device."""
-        if self._held is not None:
-            return self._held[torch.from_numpy(persons).to(self._device)]
+        place = self._place[persons]
+        if (place >= 0).all():
+            return self._held[torch.from_numpy(place).to(self._device)]
         return torch.from_numpy(self._channels.rows(persons)).to(self._device)
+
+    def blocks(self, persons: Indices) -> Iterator[Indices]:
+        """Places among `persons`, so many at a time as may be asked for at once, those first that see the same labels."""
+        order = np.argsort(self._channels.view_of[persons], kind="stable")
+        step = max(1, _BLOCK_BYTES // max(self._bytes, 1))
+        for start in range(0, len(order), step):
+            yield order[start : start + step]
 
     def rows(self, persons: Indices, hidden: Tensor) -> Rows:
         """Everything of these persons; `hidden` (n, d) is a member's `encode`."""

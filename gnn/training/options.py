@@ -44,6 +44,8 @@ class TrainingOptions:
     added: frozenset[str] = frozenset()
     cache_bytes: int = 600_000_000
     """Label channels are held in memory up to this size, and computed batch by batch beyond it."""
+    taught_persons: int = 20_000
+    """At most so many labelled persons, drawn, teach and judge taggers; the labels of all reach others through the channels."""
     minimum_labelled: int = 30
     """With fewer labelled persons no network is trained: smoothed propagation alone answers."""
     content_classifiers: str = "auto"

@@ -25,6 +25,7 @@ from graph.progress import Progress
 __all__ = ["LearnedPersons", "learn_persons"]
 
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 _MINIMUM_REPORT = 20
 _VOTERS = ("popularity", "audience", "neighbours_20", "neighbours_80", "friends")
 
@@ -68,15 +69,15 @@ def learn_persons(
             mean = np.mean([v for name, v in shares.items() if name in _VOTERS], axis=0).astype(np.float32)
             return LearnedPersons(mean, embeddings, {}, {"device": device.type}, None)
 
-        def fit(persons: Any, what: str) -> Fitted:
-            return fit_tagger(data, graph_data, around, persons, options, device, progress, what)
+        def fit(taught: Indices, what: str, asked: Indices | None = None) -> Fitted:
+            return fit_tagger(data, graph_data, around, taught, options, device, progress, what, asked)
 
         metrics: dict[str, Any] = {}
-        judged = int(options.report_share * len(sources))
+        judged = min(int(options.report_share * len(sources)), options.taught_persons)
         if judged >= _MINIMUM_REPORT:
             shuffled = np.random.default_rng([options.seed, 7]).permutation(sources)
             hidden, kept = np.sort(shuffled[:judged]), np.sort(shuffled[judged:])
-            found = {"model": fit(kept, "report").probabilities[hidden], **baselines(data, around, kept, hidden)}
+            found = {"model": fit(kept, "report", hidden).probabilities, **baselines(data, around, kept, hidden)}
             metrics["report"] = {
                 name: tag_metrics(data.labels[hidden], value, seed=options.seed).as_dict() for name, value in found.items()
             }

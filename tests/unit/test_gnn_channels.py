@@ -5,6 +5,7 @@ import pytest
 from test_gnn_world import read, world
 
 from gnn.evaluate import roc_auc
+from gnn.features import channels as channels_module
 from gnn.features.channels import CHANNELS, LabelChannels, Surroundings, deal_folds
 from gnn.features.population import Population, Tagging
 
@@ -88,3 +89,16 @@ def test_folds_are_even_and_seeded() -> None:
     assert (np.delete(fold, sources) == -1).all()
     assert np.array_equal(fold, deal_folds(sources, 80, 5, seed=1))
     assert not np.array_equal(fold, deal_folds(sources, 80, 5, seed=2))
+
+
+def test_a_few_persons_at_a_time_are_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = read(world())
+    found, everybody = channels(data), np.arange(data.persons)
+    rows, scalars, spoken = found.rows(everybody), found.scalars(everybody), found.distributions(everybody)
+    monkeypatch.setattr(channels_module, "_CELLS", 17)
+    monkeypatch.setattr(channels_module, "_ROWS", 3)
+    monkeypatch.setattr(channels_module, "_MANY", 0)
+    again = channels(data)
+    assert np.abs(again.rows(everybody) - rows).max() < 1e-5
+    assert np.abs(again.scalars(everybody) - scalars).max() < 1e-5
+    assert all(np.abs(v - spoken[name]).max() < 1e-5 for name, v in again.distributions(everybody).items())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn.features import evidence as evidence_module
@@ -45,20 +45,24 @@ def test_many_taggers_are_believed_over_the_places() -> None:
     assert found.table(tagged) == pytest.approx(counts[tagged].toarray() / 20, abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**16), st.integers(1, 50))
-def test_chunks_change_nothing(seed: int, cells: int) -> None:
+def test_chunks_change_nothing_and_the_contents_of_others_are_the_product(seed: int, cells: int) -> None:
     found, _, _ = made()
     rows = sp.random(6, CONTENTS, density=0.3, format="csr", dtype=np.float32, random_state=seed)
-    ways = {"a": Way(rows, "coarse", same), "b": Way(rows, "plain", square)}
+    others = sp.random(6, 6, density=0.3, format="csr", dtype=np.float32, random_state=seed + 1)
+    ways = {"a": Way(rows, "coarse", same), "b": Way(rows, "plain", square), "c": Way(rows, "fine", square, others)}
+    persons = np.random.default_rng(seed).integers(0, 6, 4)
     before = evidence_module._CELLS
     try:
         evidence_module._CELLS = cells
-        parts = through(found, ways, 6)
+        parts = through(found, ways, persons)
     finally:
         evidence_module._CELLS = before
     everything = np.arange(CONTENTS)
-    assert parts["a"] == pytest.approx(rows @ found.table(everything), abs=1e-5)
-    assert parts["b"] == pytest.approx(rows @ found.table(everything, "plain") ** 2, abs=1e-5)
+    assert parts["a"] == pytest.approx((rows @ found.table(everything))[persons], abs=1e-5)
+    assert parts["b"] == pytest.approx((rows @ found.table(everything, "plain") ** 2)[persons], abs=1e-5)
+    assert parts["c"] == pytest.approx((others @ rows @ found.table(everything, "fine") ** 2)[persons], abs=1e-5)
 
 
 def test_nothing_said_and_nobody_there() -> None:
@@ -67,5 +71,5 @@ def test_nothing_said_and_nobody_there() -> None:
         places, sp.csr_matrix((3, 2), dtype=np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32), strength=3.0
     )
     assert found.table(np.arange(3)) == pytest.approx(np.zeros((3, 2)))
-    empty = through(found, {"a": Way(sp.csr_matrix((0, 3), dtype=np.float32), "coarse", same)}, 0)
+    empty = through(found, {"a": Way(sp.csr_matrix((0, 3), dtype=np.float32), "coarse", same)}, np.zeros(0, np.int64))
     assert empty["a"].shape == (0, 2)

@@ -19,8 +19,8 @@ from graph.resolve.records.keys import KeySpec, KeyWriter
 from graph.resolve.records.pairs import block_pairs
 from graph.resolve.records.profile import ColumnSpec
 from graph.resolve.records.settings import RecordSettings
-from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Hashes, Integers
+from graph.side_by_side import each
 
 __all__ = ["ChoiceRules", "WideKeys", "choose_keys", "wide_keys"]
 

@@ -21,9 +21,9 @@ from graph.resolve.records.parameters import AGREES, ALONE, DIFFERS, Parameters,
 from graph.resolve.records.parents import parents
 from graph.resolve.records.relatives import relatives_hold, starting_relatives, usual_relatives
 from graph.resolve.records.sampling import FitData, Levels, PairSample, equal_pairs, random_pairs, sample, smooth
-from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Integers
 from graph.resolve.records.weigh import Scoring, hopeful
+from graph.side_by_side import each, parts
 
 __all__ = ["Estimator"]
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Encoded, Hashes, Integers
 from graph.resolve.records.weigh import Scoring, bounds_of, weigh
+from graph.side_by_side import each
 
 __all__ = ["block_pairs", "blocks", "matching_pairs"]
 

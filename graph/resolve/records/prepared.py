@@ -20,9 +20,9 @@ from graph.resolve.records.kinds import KINDS, kind_number
 from graph.resolve.records.pairs import block_pairs, matching_pairs
 from graph.resolve.records.parameters import Parameters, pieces_of, tables_of
 from graph.resolve.records.profile import ColumnSpec
-from graph.resolve.records.side_by_side import each
 from graph.resolve.records.values import Encoded, Integers, pack
 from graph.resolve.records.weigh import Scoring
+from graph.side_by_side import each
 
 __all__ = ["RELATIVES", "WORD_SHARE", "BlockDegrees", "Matches", "PairScores", "PreparedRecords", "word_cap"]
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.resolve.records.normalise import fold
-from graph.resolve.records.side_by_side import each
+from graph.side_by_side import each
 
 __all__ = ["ColumnSpec", "profile", "profile_column"]
 

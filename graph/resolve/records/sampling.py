@@ -15,8 +15,8 @@ import numpy.typing as npt
 from graph.resolve.records.kinds import KINDS, LEVELS, kind_number
 from graph.resolve.records.levels import pair_levels
 from graph.resolve.records.profile import ColumnSpec
-from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Encoded, Integers, Packed
+from graph.side_by_side import each, parts
 
 __all__ = ["FitData", "FitRules", "Levels", "PairSample", "equal_pairs", "random_pairs", "sample", "smooth"]
 

@@ -19,7 +19,7 @@ from numba import njit
 
 from graph.resolve.records.normalise import normalise
 from graph.resolve.records.profile import ColumnSpec
-from graph.resolve.records.side_by_side import each
+from graph.side_by_side import each
 
 __all__ = ["Encoded", "Packed", "Values", "encode", "hash_texts", "mix", "mixed", "pack"]
 

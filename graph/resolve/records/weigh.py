@@ -15,8 +15,8 @@ from numba import njit
 
 from graph.resolve.records.levels import CROSSWISE, EMAIL, EQUAL_DOMAIN, highest_level, pair_level, top_level
 from graph.resolve.records.parameters import LEAST, REFERENCE, STRENGTH, Tables, pair_piece, relative_excess, relatives_piece
-from graph.resolve.records.side_by_side import each, parts
 from graph.resolve.records.values import Encoded, Integers, Packed
+from graph.side_by_side import each, parts
 
 __all__ = ["Bounds", "Scoring", "bounds_of", "hopeful", "weigh"]
 

@@ -28,6 +28,6 @@ def each(work: Callable[[Given], Made], over: Iterable[Given]) -> list[Made]:
         return list(pool.map(work, given))
 
 
-def parts(length: int) -> list[slice]:
-    """Slices that are all of `length` rows."""
-    return [slice(begin, min(begin + _CHUNK, length)) for begin in range(0, length, _CHUNK)]
+def parts(length: int, chunk: int = _CHUNK) -> list[slice]:
+    """Slices of at most `chunk` rows that are all of `length` rows."""
+    return [slice(begin, min(begin + chunk, length)) for begin in range(0, length, chunk)]
