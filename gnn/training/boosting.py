@@ -35,8 +35,6 @@ class BoostingOptions:
     leaves: int = 15
     least_in_leaf: int = 100
     l2: float = 5.0
-    features_share: float = 1.0
-    """Share of the features that each split may choose from, drawn anew for each."""
     patience: int = 10
     most_pairs: int = MOST_PAIRS
 
@@ -63,7 +61,6 @@ def fit_trees(
         max_leaf_nodes=options.leaves,
         min_samples_leaf=min(options.least_in_leaf, max(len(taught[1]) // 20, 1)),
         l2_regularization=options.l2,
-        max_features=options.features_share,
         early_stopping=True,
         n_iter_no_change=options.patience,
         random_state=seed,

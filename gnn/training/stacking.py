@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float64]
 LEAST = 0.05
 SURE = 2.0
-_SHRINKAGE = 1000.0
+_SHRINKAGE = 5000.0
 
 
 def fit_weights(
