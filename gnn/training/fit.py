@@ -3,9 +3,9 @@
 The sources are dealt into folds. For each fold one member of every kind learns from the other folds' persons: a network of
 evidence alone and one with towers (`gnn.models.tagger`), and boosted trees (`gnn.models.trees`). Each is stopped early on every
 second person of its own fold; the logits of the others, whom nothing has seen, weight the kinds (`gnn.training.stacking`) and fit
-the calibration; a kind that gets no weight is dropped. A source's own probability comes from the members of its fold; everybody
-else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`). Of very many sources a
-draw teaches and judges; the others lend their labels to the channels, and are tagged like everybody else.
+the calibration; trees that those do not clearly gain by are dropped. A source's own probability comes from the members of its
+fold; everybody else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`). Of very
+many sources a draw teaches and judges; the others lend their labels to the channels, and are tagged like everybody else.
 Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
@@ -40,7 +40,8 @@ __all__ = ["KINDS", "Fitted", "fit_tagger"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-KINDS = ("evidence", "towers", "trees")
+NETWORKS = ("evidence", "towers")
+KINDS = (*NETWORKS, "trees")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def fit_tagger(
     if "sequence" in options.added and data.recent is not None:
         sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
     taught = _drawn(sources, options)
-    inputs = Inputs(data, channels, graph_data, sequences, device, options.cache_bytes, taught)
+    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught, sequences)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
@@ -143,7 +144,7 @@ def fit_tagger(
             epochs.append(took)
     progress(what, folds * len(kinds), folds * len(kinds))
     fresh = np.concatenate(unseen)
-    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh])
+    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh], base=NETWORKS)
     mixed = sum((np.float32(share) * held_out[kind] for kind, share in weights.items()), start=np.zeros_like(held_out[kinds[0]]))
     calibration = fit_calibration(mixed[row[fresh]], data.labels[fresh])
     kept = [i for i, member in enumerate(members) if member.kind in weights]
