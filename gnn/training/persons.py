@@ -53,7 +53,7 @@ def learn_persons(
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
         graph_data = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
-        embeddings = embed_persons(data, graph_data, options, device, progress)
+        embeddings = embed_persons(data, graph_data, options, device, progress, notes.append)
         if not embeddings.any():
             notes.append("nobody engages with any content: no embeddings, no lookalikes")
         sources = np.flatnonzero(data.labelled)
