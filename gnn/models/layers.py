@@ -80,7 +80,8 @@ class WeightedMean(MessagePassing):  # type: ignore[misc]
         float. Where the store also holds CSR arrays (`gnn.features.hetero`), the sparse product is taken; the result is the
         same. Under autocast on CUDA the rows are gathered in its narrower type and summed in float32."""
         if isinstance(edges, Csr):
-            return cast(Tensor, _Product.apply(_narrow(x), edges, lambda: edges.transposed(x.shape[0])))
+            sources = x.shape[0]  # not x itself, which the gradient has no need of
+            return cast(Tensor, _Product.apply(_narrow(x), edges, lambda: edges.transposed(sources)))
         if "pointers" in edges:
             return cast(
                 Tensor,

@@ -63,7 +63,7 @@ def learn_persons(
         graph_data = interest_graph(
             data, text, dimensions=options.position_dimensions, seed=options.seed, network="network" in options.added
         ).to(str(device))
-        embeddings = embed_persons(data, graph_data, options, device, progress)
+        embeddings = embed_persons(data, graph_data, options, device, progress, notes.append)
         if not embeddings.any():
             notes.append("nobody engages with any content: no embeddings, no lookalikes")
         sources = np.flatnonzero(data.labelled)
