@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import structlog
 
 from api import pipeline
 from api.following import Following
+from api.refreshing import Refreshing
 from api.workspace import Workspace
 from graph.errors import TesseraError
 from graph.progress import Progress, ignore_progress
@@ -52,14 +54,17 @@ def drain(workspace: Workspace, borrow: Borrow, progress: Progress = ignore_prog
 
 
 def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, stop: threading.Event | None = None) -> None:
-    """Drain again and again, `inbox_seconds` apart, until `stop` is set. A store that is away is tried again the next time."""
+    """Drain again and again, `inbox_seconds` apart, until `stop` is set, and let tags follow. A store that is away is tried again
+    the next time."""
     stop = stop or threading.Event()
     log = structlog.get_logger()
-    following = Following(workspace)
-    flushed = time.monotonic()
+    following, refreshing = Following(workspace), Refreshing(workspace)
+    flushed, behind = time.monotonic(), True
     while not stop.wait(workspace.settings.inbox_seconds):
         try:
             idle = not drain(workspace, borrow, progress, following)
+            if behind := behind or not idle:
+                behind = not _refreshed(refreshing, progress, log)
             if following.unflushed and (idle or time.monotonic() - flushed >= _FLUSH_SECONDS):
                 with borrow() as store:
                     following.flush(store)
@@ -75,6 +80,16 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
     except TesseraError as error:
         # The identity log says that the graph may lack something; whoever follows next loads it whole.
         log.warning("graph not flushed", error=type(error).__name__)
+
+
+def _refreshed(refreshing: Refreshing, progress: Progress, log: Any) -> bool:
+    """Score again whom new calls touch. Tags that cannot follow must not stop the calls: the next round tries again."""
+    try:
+        refreshing.follow(progress)
+    except TesseraError as error:
+        log.warning("tags not refreshed", error=type(error).__name__)
+        return False
+    return True
 
 
 @contextmanager

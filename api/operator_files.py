@@ -57,9 +57,9 @@ def contents(workspace: Workspace) -> File:
 def embeddings(workspace: Workspace) -> File:
     """person_id, vector (float32 list). Raises NothingResolved."""
     version = registry.current(workspace.home.models)
-    width = version.embeddings.shape[1]
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(version.embeddings.reshape(-1), pa.float32()), width)
-    table = pa.table({"person_id": version.person_ids, "vector": vectors.cast(pa.list_(pa.float32()))})
+    people, matrix = version.vectors()
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1), pa.float32()), matrix.shape[1])
+    table = pa.table({"person_id": people, "vector": vectors.cast(pa.list_(pa.float32()))})
     return _released(workspace, resolve.load(workspace.home), table, "embeddings", Use.TRAINING)
 
 
@@ -74,9 +74,9 @@ def lookalike(workspace: Workspace, seeds: Path, size: int | None, *, seed: int)
     resolution = resolve.load(workspace.home)
     eligible = pipeline.eligible(workspace, resolution, Use.AUDIENCE)
     people = seed_people(resolution, read_table(seeds), seeds)
-    mask = pc.is_in(version.person_ids, value_set=eligible).to_numpy(zero_copy_only=False)
-    vectors = version.embeddings if mask.all() else version.embeddings[mask]
-    ranked = expand(vectors, version.person_ids.filter(pa.array(mask)), people, size, seed=seed)
+    known, vectors = version.vectors()
+    mask = pc.is_in(known, value_set=eligible).to_numpy(zero_copy_only=False)
+    ranked = expand(vectors if mask.all() else vectors[mask], known.filter(pa.array(mask)), people, size, seed=seed)
     return _released(workspace, resolution, ranked, "lookalike", Use.AUDIENCE)
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnn import registry
-from gnn.features.population import Population, population
+from gnn.features.population import MINIMUM_EXAMPLES, Population, population
 from gnn.monitor import reference_of
 from gnn.recommend.beside import Wanted, recommender_beside
 from gnn.registry import Version
@@ -93,13 +93,16 @@ def learn(
     data = population(connection, resolution, eligible, key=key, recent_events=options.recent_events)
     progress("reading engagements", 1, 1)
     notes = (
-        [f"{len(data.skipped)} tags have fewer than 3 examples and are skipped: {_some(data.skipped)}"] if data.skipped else []
+        [f"{len(data.skipped)} tags have fewer than {MINIMUM_EXAMPLES} examples and are skipped: {_some(data.skipped)}"]
+        if data.skipped
+        else []
     )
     encoder, text = content_vectors(data, options, cache, notes, progress) if _vectors_serve(data, options) else (None, None)
 
+    from gnn.online.saving import standing_of
     from gnn.training.persons import learn_persons
 
-    persons = learn_persons(data, text, options, progress, notes)
+    persons = learn_persons(data, text, options, progress, notes, standing_of(connection, resolution))
     probabilities, about, taxonomy, metrics = persons.probabilities, _Scores(data.tags, None), None, dict(persons.metrics)
     if data.tags:
         about = _Scores(data.tags, about_by_audience(data))
@@ -129,12 +132,12 @@ def learn(
         probabilities = from_contents(data, scores)
     tag_rows = tables.tag_rows(taxonomy, about.names, own.names if own is not None else [])
     about_rows = tables.about_rows(data.content_ids, [s for s in (about, own) if s is not None and s.values is not None])
-    extras: Mapping[str, Callable[[Path], None]] = {}
+    extras: Mapping[str, Callable[[Path], None]] = persons.scorer
     if recommend_to is not None:
         beside = recommender_beside(
             connection, resolution, recommend_to, data, key=key, text=text, seed=options.seed, progress=progress
         )
-        extras, metrics["recommendations"] = beside.extras, beside.metrics
+        extras, metrics["recommendations"] = {**extras, **beside.extras}, beside.metrics
         notes += beside.notes
     version = registry.save(
         models,

@@ -87,13 +87,18 @@ def node(text: str) -> tuple[str, str]:
 def explain(
     left: Annotated[str, typer.Argument(help="device:ID, account:ID or person:ID", metavar="KIND:ID")],
     right: Annotated[
-        str | None, typer.Argument(help="the other; none: why the first belongs to its person", metavar="KIND:ID")
+        str | None,
+        typer.Argument(help="the other, or tag:ID; none: why the first belongs to its person", metavar="KIND:ID"),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Why two nodes are one person, or why not; of one alone, why it belongs to its person."""
+    """Why two nodes are one person, or why not; of one alone, why it belongs to its person; with tag:ID, why its person has that
+    tag."""
     from api import explain as explanations
 
+    if right is not None and right.startswith("tag:"):
+        _explain_tag(left, right.removeprefix("tag:"), as_json)
+        return
     found = explanations.explain(workspace(), _end(left), None if right is None else _end(right))
     if as_json:
         emit(asdict(found))
@@ -109,6 +114,20 @@ def explain(
         say("Besides:")
     for link in found.beside:
         table(_pieces(link), _title(link))
+
+
+def _explain_tag(subject: str, tag_id: str, as_json: bool) -> None:
+    from api import reasons
+
+    found = reasons.explain_tag(workspace(), _end(subject), tag_id)
+    if as_json:
+        emit(found)
+        return
+    usual = found["of people in the mean"]
+    say(f"{found['tag']} for {found['person_id']}: {found['probability']:.4f}; of people in the mean {usual:.4f}")
+    for part in ("parts", "contents", "others"):
+        if found[part]:
+            table(found[part], part)
 
 
 def _end(text: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""Model versions: list, look, compare, promote, roll back, remove; search training options; watch for drift."""
+"""Model versions: list, look, compare, promote, roll back, remove; refresh; search training options; watch for drift."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -142,6 +143,23 @@ def search(
         return
     _facts(found, "search")
     table(best, "best trials (mAP on the inner split)")
+
+
+@model.command("refresh")
+def refresh(
+    since: Annotated[
+        datetime | None, typer.Option(help="Also everybody with events from this time on (UTC unless it says otherwise).")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score anew, without training, whoever events, relations or consents have touched since the training or the last refresh."""
+    from api import refreshing
+
+    at = None if since is None else since.replace(tzinfo=since.tzinfo or UTC)
+    with progress(quiet or as_json) as show_progress:
+        found = refreshing.refresh(workspace(), since=at, progress=show_progress)
+    emit(found) if as_json else _facts(found, "refresh")
 
 
 @model.command("drift")

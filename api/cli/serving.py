@@ -57,7 +57,7 @@ def worker(
     import signal
     import threading
 
-    from api import inbox
+    from api import inbox, refreshing
 
     opened = workspace()
     with opened.home.writing("worker"), progress(quiet) as show:
@@ -73,3 +73,4 @@ def worker(
                 taken = stream.take_waiting(show)
             say(f"took {taken.messages:,} messages from Kafka, {taken.empty:,} of them empty")
         say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")
+        refreshing.Refreshing(opened).follow(show)

@@ -97,15 +97,15 @@ def _lookalike(opened: Resources, view: View, tenant_id: str, definition: Lookal
     model = view.interests.model
     if model is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
-    permitted = _permitted(view, model.person_ids)
+    known, vectors = model.vectors()
+    permitted = _permitted(view, known)
     seeds = pc.unique(_seeds(opened, view, tenant_id, definition))
     seeds = seeds.filter(pc.is_in(seeds, value_set=permitted))
     if len(seeds) < _MIN_SEEDS or len(seeds) == len(permitted):
         raise ProblemError(_NO_SEEDS)
-    mask = pc.is_in(model.person_ids, value_set=permitted).to_numpy(zero_copy_only=False)
-    vectors = model.embeddings if mask.all() else model.embeddings[mask]
+    mask = pc.is_in(known, value_set=permitted).to_numpy(zero_copy_only=False)
     size = definition.size if definition.size is not None else math.ceil(len(permitted) * (definition.ratio or 0))
-    return expand(vectors, permitted, seeds, size).select(["person_id", "score"])
+    return expand(vectors if mask.all() else vectors[mask], permitted, seeds, size).select(["person_id", "score"])
 
 
 def _seeds(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Array:

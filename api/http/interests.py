@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -55,10 +56,15 @@ class InterestIndex:
         self._column = {tag: at for at, tag in enumerate(self._tag_ids)}
         hidden = [tag in self.sensitive or self._names.get(tag) in self.sensitive for tag in self._tag_ids]
         self._told = ~np.array(hidden, dtype=bool)
+        self._replaced = np.zeros(0, np.int64) if version is None else version.replaced()
 
     @classmethod
-    def open(cls, models: Path) -> InterestIndex:
-        """The current version's, or that of none where nothing has been trained. Raises ModelError."""
+    def open(cls, models: Path, before: InterestIndex | None = None) -> InterestIndex:
+        """The current version's, or that of none where nothing has been trained; of the version that `before` holds, what was
+        refreshed since is read alone. Raises ModelError."""
+        known = None if before is None else before.model
+        if known is not None and registry.current_name(models) == known.name:
+            return cls(known.again())
         try:
             return cls(registry.current(models))
         except NothingResolved:
@@ -80,17 +86,44 @@ class InterestIndex:
 
     def of_person(self, person_id: str, *, min_probability: float, limit: int) -> list[Score]:
         """A person's tags of at least this probability, most probable first (equal ones by id); no sensitive ones."""
-        at = bisect_left(self._order, person_id, key=lambda row: self._people[int(row)].as_py())
-        if self.model is None or at == len(self._order) or self._people[int(self._order[at])].as_py() != person_id:
+        row = self._scores(person_id)
+        if row is None:
             return []
-        scores = np.asarray(self.model.probabilities[int(self._order[at])], dtype=np.float64)
+        scores = np.asarray(row, dtype=np.float64)
         (columns,) = np.nonzero(self._told & (scores >= min_probability))
         best = sorted(columns.tolist(), key=lambda c: (-scores[c], self._tag_ids[c]))[:limit]
         return [Score(t, self._names.get(t, t), float(scores[c])) for c in best for t in (self._tag_ids[c],)]
+
+    def tells(self, tag_id: str) -> bool:
+        """Whether people may be told their probability of a tag: one of the version's that is not sensitive."""
+        column = self._column.get(tag_id)
+        return column is not None and bool(self._told[column])
+
+    def name_of(self, tag_id: str) -> str:
+        """A tag's name; its id where it has none."""
+        return self._names.get(tag_id, tag_id)
 
     def at_least(self, tag_id: str, minimum: float) -> pa.Array:
         """Ids of the people whose probability of the tag reaches the minimum; empty for an unknown tag."""
         column = self._column.get(tag_id)
         if self.model is None or column is None:
             return pa.array([], pa.string())
-        return self._people.filter(pa.array(np.asarray(self.model.probabilities[:, column]) >= minimum))
+        reaching = np.asarray(self.model.probabilities[:, column]) >= minimum
+        reaching[self._replaced] = False
+        now = self.model.refreshed
+        if not len(now.person_ids):
+            return self._people.filter(pa.array(reaching))
+        later = now.person_ids.filter(pa.array(now.probabilities[:, column] >= minimum))
+        return pa.concat_arrays([self._people.filter(pa.array(reaching)), later])
+
+    def _scores(self, person_id: str) -> npt.NDArray[np.float32] | None:
+        """(k,) probabilities of a person; None for one of whom nothing is told. As `Version.scores_of`, without a search through
+        everybody."""
+        if self.model is None or self.model.refreshed.hides(person_id):
+            return None
+        if (row := self.model.refreshed.row_of(person_id)) >= 0:
+            return np.asarray(self.model.refreshed.probabilities[row])
+        at = bisect_left(self._order, person_id, key=lambda row: self._people[int(row)].as_py())
+        if at == len(self._order) or self._people[int(self._order[at])].as_py() != person_id:
+            return None
+        return np.asarray(self.model.probabilities[int(self._order[at])])

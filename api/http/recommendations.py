@@ -19,7 +19,7 @@ from gnn.recommend.stored import MANIFEST, Offer, StoredRecommender, open_recomm
 from gnn.registry import Version
 from graph.resolution import Resolution
 
-__all__ = ["RecommendationIndex"]
+__all__ = ["RecommendationIndex", "about_sensitive"]
 
 Connect = Callable[[], duckdb.DuckDBPyConnection]
 _ABOUT = 0.2
@@ -75,12 +75,17 @@ class RecommendationIndex:
         return self._stored.offers([*known, *later], k, self._withheld)
 
 
-def _sensitive(version: Version, stored: StoredRecommender) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def about_sensitive(version: Version) -> frozenset[str]:
+    """Ids of the contents about a sensitive tag."""
     tags = version.tags.filter(pc.field("sensitive"))
     names = pa.array({*tags["tag_id"].to_pylist(), *tags["name"].to_pylist()}, pa.string())
     rows = version.about.filter((pc.field("score") >= _ABOUT) & pc.field("tag_id").isin(names))
+    return frozenset(rows["content_id"].to_pylist())
+
+
+def _sensitive(version: Version, stored: StoredRecommender) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     withheld = np.zeros(stored.recommender.contents, np.bool_)
-    withheld[[stored.places[c] for c in rows["content_id"].to_pylist() if c in stored.places]] = True
+    withheld[[stored.places[c] for c in about_sensitive(version) if c in stored.places]] = True
     return withheld
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from api.http.audience_rules import RulePeople
 from api.http.identities import IdentityIndex
 from api.http.interests import InterestIndex
+from api.http.reasons import ReasonIndex
 from api.http.recommendations import RecommendationIndex
 from api.http.subgraph_tables import subgraph_snapshot
 from api.pipeline import consents_of, now
 from api.workspace import Workspace
+from gnn import registry
 from gnn.recommend.stored import Offer
 from graph.control import Control
 from graph.errors import NothingResolved
@@ -27,17 +30,21 @@ from graph.resolution import Resolution
 from graph.resolve import IdentityLog, load
 from graph.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from gnn.explain.reasons import Because
+
 __all__ = ["State", "View", "current_state", "open_view"]
 
 
 @dataclass(frozen=True)
 class State:
     """What decides a view: the resolved version and the run that changed it last, the lake's last batch, the current model
-    version."""
+    version and the number of its last refresh."""
 
     resolved: str
     batch: int
     model: str | None
+    refreshed: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class View:
     interests: InterestIndex
     people: RulePeople
     recommendations: RecommendationIndex
+    reasons: ReasonIndex
 
     def person_id(self, given: str) -> str:
         """The living person behind an id: itself, or the survivor of a merge."""
@@ -65,6 +73,13 @@ class View:
             return []
         ids = [person_id, *self._retired.get(person_id, ())]
         return self.recommendations.of_person(ids, [(m.kind, m.id) for m in person.members], k)
+
+    def reason(self, person_id: str, tag_id: str) -> Because | None:
+        """Why a living person has a tag; None for a shared device or a bot, and where there is no saying."""
+        person = self.identities.person(person_id)
+        if person.class_ != "person":
+            return None
+        return self.reasons.of_person([(m.kind, m.id) for m in person.members], tag_id)
 
     @cached_property
     def _retired(self) -> dict[str, list[str]]:
@@ -84,7 +99,8 @@ class View:
 def current_state(workspace: Workspace) -> State:
     """What a view would be made of now. Raises NothingResolved, HomeError."""
     _, version = _log(workspace.home)
-    return State(version, workspace.lake.last_batch(), _model(workspace.home))
+    models = workspace.home.models
+    return State(version, workspace.lake.last_batch(), _model(workspace.home), registry.last_refresh(models))
 
 
 def open_view(workspace: Workspace, control: Control, before: View | None = None) -> View:
@@ -93,7 +109,7 @@ def open_view(workspace: Workspace, control: Control, before: View | None = None
     state = current_state(workspace)
     aliases, _ = _log(workspace.home)
     resolution = load(workspace.home)
-    interests = InterestIndex.open(workspace.home.models)
+    interests = InterestIndex.open(workspace.home.models, None if before is None else before.interests)
     consents = consents_of(workspace, resolution, control)
     gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=now)
 
@@ -108,9 +124,10 @@ def open_view(workspace: Workspace, control: Control, before: View | None = None
         last_batch=state.batch,
         before=None if before is None else before.recommendations,
     )
+    reasons = ReasonIndex(workspace, interests.model, connect, None if before is None else before.reasons)
     people = RulePeople(resolution, connect, interests)
     identities = IdentityIndex(resolution)
-    return View(workspace, state, resolution, identities, aliases, gate, interests, people, recommendations)
+    return View(workspace, state, resolution, identities, aliases, gate, interests, people, recommendations, reasons)
 
 
 def _log(home: Home) -> tuple[dict[str, str], str]:

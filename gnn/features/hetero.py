@@ -30,7 +30,9 @@ def interest_graph(data: Population, text: Floats | None, *, dimensions: int, se
     """Build it on the CPU. `text` (m, e) are the contents' vectors, zero where unreadable. With `network` persons also have their
     positions in the network of relations and engagements, which message passing does not read."""
     weighted = sp.csr_matrix(data.engagement @ sp.diags(idf(data.engagement)))
-    person_position, content_position = positions(normalised(weighted, "l2"), dimensions, seed=seed)
+    unit = normalised(weighted, "l2")
+    content_position = positions(unit, dimensions, seed=seed)[1]
+    person_position = np.asarray(unit @ content_position, np.float32)
     shared = np.flatnonzero(np.asarray(data.engagement.getnnz(axis=0)) > 1)
     built = HeteroData()
     built["person"].num_nodes = data.persons

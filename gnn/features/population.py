@@ -25,11 +25,12 @@ import scipy.sparse as sp
 from graph.project.contents import CONTENT_ID, prepare_contents
 from graph.resolution import Resolution
 
-__all__ = ["Population", "Recent", "Tagging", "population"]
+__all__ = ["MINIMUM_EXAMPLES", "Population", "Recent", "Tagging", "population"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-MINIMUM_EXAMPLES = 3
+MINIMUM_EXAMPLES = 5
+"""Of fewer labelled persons nothing is claimed: the tag is neither learned nor told, and the version's notes say so."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class View:
     structure: LogisticRegression | None
     count: Floats
     """(n,): log1p of the number of labels, of the sources that are seen."""
+    usual_count: float
+    """Mean of `count` over those."""
 
 
 def see(
@@ -101,6 +103,7 @@ def see(
     if "structure" not in options.without:
         chosen = references[seen[references]]
         structure = fit_logistic(place(around, chosen), data.labels[chosen], prior, penalty=options.penalty)
+    count = np.log1p(row_sums(labels))
     return View(
         prior=prior,
         known=known,
@@ -111,7 +114,8 @@ def see(
         friend_known=around.related @ known,
         ridge=np.linalg.solve(x1.T @ x1 + penalty, np.asarray(labels[seen].T @ x1).T).astype(np.float32),
         structure=structure,
-        count=np.log1p(row_sums(labels)),
+        count=count,
+        usual_count=float(count.sum() / max(known.sum(), 1.0)),
     )
 
 

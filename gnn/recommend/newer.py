@@ -33,12 +33,14 @@ def events_after(connection: duckdb.DuckDBPyConnection, batch: int, *, key: byte
     return _named(connection.sql(f"{_ROWS} _batch > ?", params=[batch]).to_arrow_table(), key)
 
 
-def events_of(connection: duckdb.DuckDBPyConnection, members: Sequence[tuple[str, str]], *, key: bytes) -> pa.Table:
-    """All events of some devices and accounts, (kind, id) each, as NEWER."""
+def events_of(
+    connection: duckdb.DuckDBPyConnection, members: Sequence[tuple[str, str]], *, key: bytes, after: int = -1
+) -> pa.Table:
+    """The events of some devices and accounts, (kind, id) each, as NEWER: those of batches `after` this one."""
     accounts = [i for kind, i in members if kind == "account"]
     devices = [i for kind, i in members if kind == "device"]
-    where = "(account_id IN (SELECT unnest(?)) OR (account_id IS NULL AND device_id IN (SELECT unnest(?))))"
-    return _named(connection.sql(f"{_ROWS} {where}", params=[accounts, devices]).to_arrow_table(), key)
+    where = "_batch > ? AND (account_id IN (SELECT unnest(?)) OR (account_id IS NULL AND device_id IN (SELECT unnest(?))))"
+    return _named(connection.sql(f"{_ROWS} {where}", params=[after, accounts, devices]).to_arrow_table(), key)
 
 
 def _named(rows: pa.Table, key: bytes) -> pa.Table:

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gnn.registry.refreshed import newest
 from gnn.registry.version import Version, check, described, load
 from graph.errors import HomeNotWritable, ModelError, NothingResolved
 from graph.files import replace_file
 
-__all__ = ["current", "current_name", "forget", "history", "previous_name", "promote", "rollback"]
+__all__ = ["current", "current_name", "forget", "history", "last_refresh", "previous_name", "promote", "rollback"]
 
 
 def current(models: Path) -> Version:
@@ -30,6 +31,12 @@ def current_name(models: Path) -> str | None:
         return str(_state(models)["version"])
     except NothingResolved:
         return None
+
+
+def last_refresh(models: Path) -> int:
+    """Number of the last refresh beside the version in use; 0 for none. Raises ModelError."""
+    name = current_name(models)
+    return 0 if name is None else newest(models / name)
 
 
 def previous_name(models: Path) -> str | None:

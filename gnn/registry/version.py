@@ -12,7 +12,9 @@ reference.json      histograms of the training snapshot, for the drift monitor, 
 contents.npy        hashes of the contents known at training, likewise
 states.pt           where a network was trained: state_dicts only, loaded with `weights_only`
 trees.npz           where trees were fitted: arrays only (`gnn.training.ensemble` reads both)
-and whatever else a caller of `save` had written, which is hashed too but read by its owner alone.
+and whatever else a caller of `save` had written, which is hashed too but read by its owner alone. Beside them stands what was
+learned of persons since (`gnn.registry.refreshed`): `probabilities` and `embeddings` are as they were trained, what the methods
+below say of persons is as it is by now.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import scipy.sparse as sp
 
+from gnn.registry.refreshed import NOTHING, Refreshed
+from gnn.registry.refreshed import read as read_refreshed
 from graph.errors import ModelError
 from graph.interests import INTERESTED_IN, Interests
 
@@ -63,6 +68,7 @@ class Version:
     """Options, and what else is needed to use the states again."""
     extras: Mapping[str, str]
     """Name of each file that a caller of `save` had written, with its SHA-256."""
+    refreshed: Refreshed = NOTHING
 
     @property
     def tag_ids(self) -> list[str]:
@@ -80,27 +86,53 @@ class Version:
     def labels(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """(n, k) values of the labels that the version was trained on, and (n,) whose labels were known. Nobody's in versions
         from before labels were kept."""
-        values = np.zeros((len(self.person_ids), self.probabilities.shape[1]), np.float32)
         labelled = np.zeros(len(self.person_ids), np.bool_)
-        if (self.folder / "labels.parquet").exists():
-            rows = pq.read_table(self.folder / "labels.parquet")
-            person = rows.column("person").to_numpy()
-            labelled[person] = True
-            positive = rows.column("tag").is_valid().to_numpy()
-            values[person[positive], rows.column("tag").drop_null().to_numpy()] = rows.column("value").to_numpy()[positive]
-        return values, labelled
+        rows = self._label_rows()
+        if rows is not None:
+            labelled[rows.column("person").to_numpy()] = True
+        return self.label_matrix().toarray(), labelled
+
+    def label_matrix(self) -> sp.csr_matrix:
+        """(n, k) values of the labels that the version was trained on, sparse."""
+        shape = (len(self.person_ids), self.probabilities.shape[1])
+        rows = self._label_rows()
+        if rows is None:
+            return sp.csr_matrix(shape, dtype=np.float32)
+        positive = rows.filter(rows.column("tag").is_valid())
+        person, tag, value = (positive.column(name).to_numpy() for name in ("person", "tag", "value"))
+        return sp.csr_matrix((value.astype(np.float32), (person, tag)), shape=shape)
+
+    def _label_rows(self) -> pa.Table | None:
+        path = self.folder / "labels.parquet"
+        return pq.read_table(path) if path.exists() else None
+
+    def again(self) -> Version:
+        """The same with what was refreshed by now. Raises ModelError."""
+        return replace(self, refreshed=read_refreshed(self.folder))
+
+    def replaced(self) -> npt.NDArray[np.int64]:
+        """Rows of the trained matrices that no longer hold: of persons who were refreshed or are withheld; ascending."""
+        now = self.refreshed
+        gone = pa.concat_arrays([now.person_ids, now.withheld])
+        return np.flatnonzero(pc.is_in(self.person_ids, value_set=gone).to_numpy(zero_copy_only=False))
+
+    def vectors(self) -> tuple[pa.Array, Floats]:
+        """Person ids and embeddings (n, d) as they are by now: trained ones in their order, then those refreshed."""
+        if not self.refreshed:
+            return self.person_ids, self.embeddings
+        stay = np.ones(len(self.person_ids), np.bool_)
+        stay[self.replaced()] = False
+        ids = pa.concat_arrays([self.person_ids.filter(pa.array(stay)), self.refreshed.person_ids])
+        return ids, np.vstack([self.embeddings[stay], self.refreshed.embeddings.reshape(-1, self.embeddings.shape[1])])
 
     def person_tags(self, minimum: float = 0.0) -> Iterator[pa.Table]:
-        """person_id, tag, probability at or above `minimum`, in person order, in tables of bounded size."""
-        k = self.probabilities.shape[1]
+        """person_id, tag, probability at or above `minimum`, in person order, those refreshed last, in tables of bounded size."""
         tags = pa.array(self.tag_ids, pa.string())
-        step = max(1, _CHUNK // max(4 * k, 1))
-        for start in range(0, len(self.person_ids) if k else 0, step):
-            part = np.asarray(self.probabilities[start : start + step])
+        for people, part in self._parts():
             row, column = np.nonzero(part >= minimum)
             yield pa.table(
                 {
-                    "person_id": self.person_ids.take(pa.array(row + start)),
+                    "person_id": people.take(pa.array(row)),
                     "tag": tags.take(pa.array(column)),
                     "probability": part[row, column].astype(np.float64),
                 }
@@ -108,21 +140,26 @@ class Version:
 
     def tags_of(self, person_id: str) -> list[tuple[str, float]]:
         """(tag_id, probability), most probable first; empty for a person the model does not know."""
-        place = self.person_ids.index(pa.scalar(person_id, pa.string())).as_py()
-        if place < 0:
+        row = self.scores_of(person_id)
+        if row is None:
             return []
-        row = np.asarray(self.probabilities[place])
         ids = self.tag_ids
         return [(ids[i], float(row[i])) for i in np.argsort(-row, kind="stable")]
+
+    def scores_of(self, person_id: str) -> Floats | None:
+        """(k,) probabilities of a person; None for one of whom nothing is told."""
+        if self.refreshed.hides(person_id):
+            return None
+        if (place := self.refreshed.row_of(person_id)) >= 0:
+            return np.asarray(self.refreshed.probabilities[place])
+        place = self.person_ids.index(pa.scalar(person_id, pa.string())).as_py()
+        return np.asarray(self.probabilities[place]) if place >= 0 else None
 
     def interests(self, top: int = 20) -> Interests:
         """What goes to the graph: each person's `top` most probable tags."""
         ids = pa.array(self.tag_ids, pa.string())
-        k = self.probabilities.shape[1]
         tables = []
-        step = max(1, _CHUNK // max(4 * k, 1))
-        for start in range(0, len(self.person_ids) if k and top else 0, step):
-            part = np.asarray(self.probabilities[start : start + step])
+        for people, part in self._parts() if top else ():
             best = np.argsort(-part, axis=1, kind="stable")[:, :top]
             rows = np.repeat(np.arange(len(part)), best.shape[1])
             probability = np.take_along_axis(part, best, axis=1).ravel().astype(np.float64)
@@ -130,7 +167,7 @@ class Version:
             tables.append(
                 pa.table(
                     [
-                        self.person_ids.take(pa.array(rows + start)),
+                        people.take(pa.array(rows)),
                         ids.take(pa.array(best.ravel())),
                         pa.array(probability),
                         pa.repeat(pa.scalar(self.name), count),
@@ -141,6 +178,22 @@ class Version:
             )
         interested = pa.concat_tables(tables) if tables else INTERESTED_IN.empty_table()
         return Interests(tags=self.tags, about=self.about, interested_in=interested.filter(pc.field("probability") > 0))
+
+    def _parts(self) -> Iterator[tuple[pa.Array, Floats]]:
+        """Person ids and probabilities as they are by now, some at a time; nothing without tags."""
+        k = self.probabilities.shape[1]
+        gone = self.replaced() if self.refreshed else np.zeros(0, np.int64)
+        step = max(1, _CHUNK // max(4 * k, 1))
+        for start in range(0, len(self.person_ids) if k else 0, step):
+            part = np.asarray(self.probabilities[start : start + step])
+            people = self.person_ids.slice(start, len(part))
+            if len(inside := gone[(gone >= start) & (gone < start + step)] - start):
+                stay = np.ones(len(part), np.bool_)
+                stay[inside] = False
+                part, people = part[stay], people.filter(pa.array(stay))
+            yield people, part
+        if k and len(self.refreshed.person_ids):
+            yield self.refreshed.person_ids, self.refreshed.probabilities
 
 
 def versions(models: Path) -> list[str]:
@@ -192,6 +245,7 @@ def load(models: Path, name: str) -> Version:
             as_of=datetime.fromisoformat(found["as_of"]) if found["as_of"] else None,
             details=found["details"],
             extras=extras,
+            refreshed=read_refreshed(folder),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise _damaged(folder, error) from error

@@ -46,7 +46,7 @@ KINDS = (*NETWORKS, "trees")
 
 @dataclass(frozen=True)
 class Fitted:
-    """Probabilities (b, k) of the persons asked for and what gives them: the ensemble, and what its inputs are."""
+    """Probabilities (b, k) of the persons asked for and what gives them: the ensemble, and what it reads."""
 
     probabilities: Floats
     ensemble: Ensemble
@@ -58,6 +58,8 @@ class Fitted:
     """Of each member of the ensemble: the fold that did not teach it."""
     epochs: list[int]
     """Of each member: epochs of a network, trees of boosting."""
+    label_channels: LabelChannels
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def fit_tagger(
         np.where(row >= 0, fold, -1),
         tuple(member_folds[i] for i in kept),
         [epochs[i] for i in kept],
+        channels,
+        inputs,
     )
 
 

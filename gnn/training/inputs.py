@@ -46,8 +46,8 @@ class Inputs:
         self._device = device
         everybody = np.arange(data.persons)
         scalars = channels.scalars(everybody)
-        deviation = np.maximum(scalars.std(axis=0), 1e-3)
-        scaled = np.clip((scalars - scalars.mean(axis=0)) / deviation, -4, 4)
+        self.scalar_mean, self.scalar_deviation = scalars.mean(axis=0), np.maximum(scalars.std(axis=0), 1e-3)
+        scaled = np.clip((scalars - self.scalar_mean) / self.scalar_deviation, -4, 4)
         self.scalars = torch.from_numpy(scaled.astype(np.float32)).to(device)
         self._bytes = len(data.tags) * len(channels.names) * 4
         held = everybody if data.persons * self._bytes <= limit else taught

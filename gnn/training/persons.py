@@ -3,8 +3,8 @@ metrics out. The held-out report comes first: a training that never sees the rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from gnn.features.channels import Surroundings
 from gnn.features.hetero import interest_graph
 from gnn.features.population import Population
 from gnn.models.device import choose_device, few_threads
+from gnn.online.saving import Standing, scorer_files
 from gnn.tags.propagated import baselines
 from gnn.training.fit import Fitted, fit_tagger
 from gnn.training.link import embed_persons
@@ -39,12 +40,20 @@ class LearnedPersons:
     metrics: dict[str, Any]
     details: dict[str, Any]
     write_states: Callable[[Path], None] | None
+    scorer: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    """Files that make single persons scored later (`gnn.online`); none where no network was trained."""
 
 
 def learn_persons(
-    data: Population, text: Floats | None, options: TrainingOptions, progress: Progress, notes: list[str]
+    data: Population,
+    text: Floats | None,
+    options: TrainingOptions,
+    progress: Progress,
+    notes: list[str],
+    standing: Standing | None = None,
 ) -> LearnedPersons:
-    """Appends to `notes` what was done."""
+    """Appends to `notes` what was done. `standing`: of the lake and the resolution that `data` was read from; without it nothing
+    is left for scoring single persons."""
     if data.persons == 0:
         notes.append("no persons that may be trained on: contents only")
         return LearnedPersons(np.zeros((0, len(data.tags)), np.float32), np.zeros((0, 0), np.float32), {}, {}, None)
@@ -85,6 +94,7 @@ def learn_persons(
         elif options.report_share > 0:
             notes.append("too few labelled persons for a report on hidden ones")
         fitted = fit(sources, "tags")
+        scorer = {} if standing is None else scorer_files(data, around, graph_data, fitted, embeddings, standing, options, notes)
     details = {
         "device": device.type,
         **fitted.ensemble.describe(),
@@ -92,4 +102,4 @@ def learn_persons(
         "epochs": fitted.epochs,
         "label_tags": data.tags,
     }
-    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, fitted.ensemble.write)
+    return LearnedPersons(fitted.probabilities, embeddings, metrics, details, fitted.ensemble.write, scorer)

@@ -275,6 +275,10 @@ class Gate:
         self._write(caller, action, "released", rows=len(kept))
         return _release(QueryRows(name, kept), ReleaseClass.SUBJECT_LOOKUP if named else ReleaseClass.AGGREGATE)
 
+    def told(self, count: int) -> int | None:
+        """A number of people, as it may stand in an answer about one of them: as `aggregate` tells it, None below the minimum."""
+        return self._rounded(count)
+
     def _people_of(
         self, audience_id: str, person_ids: PersonIds, caller: Caller, action: str, use: Use, least: int
     ) -> NDArray[np.int64] | Denied:

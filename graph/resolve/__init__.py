@@ -3,7 +3,17 @@
 from graph.resolve.explain import Explanation, explain
 from graph.resolve.incremental import set_published
 from graph.resolve.log import IdentityLog, LogEntry
-from graph.resolve.run import load, resolve
+from graph.resolve.run import load, load_around, resolve
 from graph.resolve.settings import ResolveSettings
 
-__all__ = ["Explanation", "IdentityLog", "LogEntry", "ResolveSettings", "explain", "load", "resolve", "set_published"]
+__all__ = [
+    "Explanation",
+    "IdentityLog",
+    "LogEntry",
+    "ResolveSettings",
+    "explain",
+    "load",
+    "load_around",
+    "resolve",
+    "set_published",
+]

@@ -9,13 +9,15 @@ links -> records, guards, evidence, behaviour -> cluster -> lifecycle -> log, ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from graph.database import connect
 from graph.errors import NothingResolved
@@ -43,7 +45,7 @@ from graph.resolve.settings import ResolveSettings
 from graph.resolve.steps import find_evidence, no_behaviour
 from graph.resolve.versions import prune, read_version, write_version
 
-__all__ = ["load", "resolve"]
+__all__ = ["load", "load_around", "resolve"]
 
 _STEPS = 9
 
@@ -87,6 +89,34 @@ def load(home: Home) -> Resolution:
         except FileNotFoundError:
             continue
     raise nothing
+
+
+def load_around(home: Home, subjects: Sequence[tuple[str, str]]) -> pa.Table:
+    """kind, id, person_id and class of everybody who is one person with one of these devices or accounts, (kind, id) each. From
+    the key index, where there is one, in milliseconds whatever the size of the home. Raises as `load`."""
+    columns = ["kind", "id", "person_id", "class"]
+    try:
+        with IdentityLog(home.identity, create=False) as log:
+            _, version = log.state()
+            if version is not None and index.is_filled(log, version):
+                asked = json.dumps([list(s) for s in subjects])
+                rows = list(zip(*log.rows(_AROUND, asked), strict=True)) or [()] * len(columns)
+                return pa.table({name: pa.array(list(row), pa.string()) for name, row in zip(columns, rows, strict=True)})
+    except FileNotFoundError:
+        raise NothingResolved(home.path, "resolved identities", "tessera resolve") from None
+    members = load(home).members.select(columns)
+    asked_for = {"kind": pa.array([k for k, _ in subjects], pa.string()), "id": pa.array([i for _, i in subjects], pa.string())}
+    persons = members.join(pa.table(asked_for), ["kind", "id"], join_type="inner")["person_id"]
+    return members.filter(pc.is_in(members["person_id"], value_set=persons.combine_chunks()))
+
+
+_AROUND = """
+SELECT n.kind, n.id, n.person_id, coalesce(g.class, 'person')
+FROM (SELECT DISTINCT m.person_id FROM json_each(?) j JOIN members m ON m.kind = j.value ->> 0 AND m.id = j.value ->> 1) p
+JOIN members n ON n.person_id = p.person_id
+LEFT JOIN k_subject k ON k.kind = n.kind AND k.id = n.id LEFT JOIN k_class g ON g.s = k.s
+ORDER BY n.person_id, n.kind, n.id
+"""
 
 
 def _current(home: Home, version: str) -> Resolution:

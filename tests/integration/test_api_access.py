@@ -42,6 +42,7 @@ CALLS = [
     ),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody"),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody/tags"),
+    Call(Scope.PERSONS, "GET", "/v1/persons/somebody/tags/topic1/why"),
     Call(Scope.PERSONS, "GET", "/v1/persons/somebody/recommendations"),
     Call(Scope.TAGS, "GET", "/v1/tags"),
     Call(Scope.AUDIENCES_READ, "GET", "/v1/audiences"),
@@ -146,7 +147,7 @@ def test_absent_foreign_and_refused_cannot_be_told_apart(
         ),
         *(
             client.get(f"/v1/persons/{who}{tail}", headers=own)
-            for tail in ("", "/tags", "/recommendations")
+            for tail in ("", "/tags", "/tags/running/why", "/tags/health/cancer/why", "/recommendations")
             for who in (
                 "absent",
                 person_ids[device(1)],

@@ -75,6 +75,7 @@ def test_the_paths_are_those_of_the_design(document: dict[str, Any]) -> None:
         "/v1/identities/{kind}/{id}/why",
         "/v1/persons/{person_id}",
         "/v1/persons/{person_id}/tags",
+        "/v1/persons/{person_id}/tags/{tag_id}/why",
         "/v1/persons/{person_id}/recommendations",
         "/v1/tags",
         "/v1/audiences",

@@ -36,8 +36,8 @@ def test_a_persons_own_labels_and_tagging_change_nothing_in_their_own_input(pers
     before, after = channels(data), channels(without(data, int(row[0])))
     assert np.array_equal(before.rows(row), before.rows(row))
     assert np.array_equal(before.scalars(row), after.scalars(row))
-    mine = before.rows(row) * before._deviation + before._mean
-    theirs = after.rows(row) * after._deviation + after._mean
+    mine = before.rows(row) * before.scale.deviation + before.scale.mean
+    theirs = after.rows(row) * after.scale.deviation + after.scale.mean
     assert mine == pytest.approx(theirs, abs=1e-4)
 
 

@@ -147,22 +147,22 @@ def test_tagging_is_kept_apart_from_engagement() -> None:
         {"event_id": "3", "at": minutes(0), "account_id": "a", "content_id": "e", "type": "search", "text": "rock"},
         {"event_id": "4", "at": minutes(0), "account_id": "a", "content_id": "f", "type": "search", "text": "weather"},
     ]
-    labels = [{"subject_kind": "account", "subject_id": s, "tag": "rock", "value": 1.0} for s in "abc"]
-    labels.append({"subject_kind": "account", "subject_id": "a", "tag": "rare"})
-    found = resolution_of({s: [("account", s)] for s in "abc"})
-    data = population(connect(events=events, labels=labels), found, pa.array(["a", "b", "c"]), key=KEY)
+    labels = [{"subject_kind": "account", "subject_id": s, "tag": "rock", "value": 1.0} for s in "abcde"]
+    labels += [{"subject_kind": "account", "subject_id": s, "tag": "rare"} for s in "abcd"]
+    found = resolution_of({s: [("account", s)] for s in "abcde"})
+    data = population(connect(events=events, labels=labels), found, pa.array(list("abcde")), key=KEY)
     assert [data.content_ids[c] for c in data.engagement.indices] == ["c", "f"]
     assert [data.content_ids[c] for c in data.tagged.content] == ["d", "e"]
     assert (data.tags, data.skipped) == (["rock"], ["rare"])
 
 
 def test_labels_of_a_persons_members_are_averaged_and_zero_is_negative() -> None:
-    labels = [{"subject_kind": "account", "subject_id": s, "tag": "t", "value": 1.0} for s in "abc"]
+    labels = [{"subject_kind": "account", "subject_id": s, "tag": "t", "value": 1.0} for s in "abcde"]
     labels += [{"subject_kind": "device", "subject_id": "d", "tag": "t", "value": 0.0}]
     labels += [{"subject_kind": "device", "subject_id": "e", "tag": "t", "value": 0.0}]
-    persons = {s: [("account", s)] for s in "abc"} | {"both": [("account", "z"), ("device", "d")], "no": [("device", "e")]}
+    persons = {s: [("account", s)] for s in "abcde"} | {"both": [("account", "z"), ("device", "d")], "no": [("device", "e")]}
     labels.append({"subject_kind": "account", "subject_id": "z", "tag": "t", "value": 1.0})
     data = population(connect(labels=labels), resolution_of(persons), pa.array(list(persons)), key=KEY)
     values = dict(zip(data.person_ids.to_pylist(), data.labels[:, 0].tolist(), strict=True))
-    assert values == {"a": 1, "b": 1, "c": 1, "both": 0.5, "no": 0}
+    assert values == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "both": 0.5, "no": 0}
     assert data.labelled.all()

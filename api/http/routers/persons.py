@@ -8,12 +8,23 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
+from api.http.errors import not_found
 from api.http.paging import read_text_cursor, write_cursor
 from api.http.releases import answered, caller_of
 from api.http.resources import Opened
 from api.http.routers.identities import members_of
 from api.http.schemas.base import Cursor, Id
-from api.http.schemas.identities import PersonTags, PersonView, TagPage, TagScore, TagView
+from api.http.schemas.identities import (
+    PersonTags,
+    PersonView,
+    ReasonContent,
+    ReasonOthers,
+    ReasonPart,
+    TagPage,
+    TagReason,
+    TagScore,
+    TagView,
+)
 from graph.privacy import Use
 
 __all__ = ["router"]
@@ -31,6 +42,17 @@ _TAGS = {
     "person_id": "p-3b9a1f0c77d2e481",
     "model": "20260305-1",
     "tags": [{"tag_id": "running", "name": "running", "probability": 0.83}],
+}
+_REASON = {
+    "person_id": "p-3b9a1f0c77d2e481",
+    "tag_id": "running",
+    "name": "running",
+    "model": "20260305-1",
+    "probability": 0.83,
+    "base": 0.11,
+    "parts": [{"channel": "audience", "log_odds": 2.6}, {"channel": "neighbours", "log_odds": 1.08}],
+    "contents": [{"channel": "audience", "content_id": "shoes/trail-7", "share": 0.61}],
+    "others": [{"kind": "similar", "with_tag": None}],
 }
 _TAXONOMY = {
     "items": [{"tag_id": "running", "name": "running", "taxonomy": "labels", "sensitive": False, "parent_id": None}],
@@ -93,6 +115,50 @@ def get_person_tags(
         )
 
     return answered(opened, view.gate.subject(living, answer, use=Use.TAGS, caller=caller_of(principal)))
+
+
+@router.get(
+    "/persons/{person_id}/tags/{tag_id:path}/why",
+    operation_id="explainPersonTag",
+    summary="Why a person has a tag",
+    tags=["persons"],
+    response_model=TagReason,
+    responses={**example(_REASON, "What speaks for the tag, and against it."), **problems(404, 501)},
+)
+def explain_person_tag(
+    person_id: PersonId,
+    tag_id: Annotated[Id, Path(description="a tag of the current model version")],
+    opened: Opened,
+    principal: Annotated[Principal, needs(Scope.PERSONS)],
+) -> Response:
+    """The person must permit the use of their profile. Sensitive tags are not explained; no other person is named, and contents
+    about a sensitive tag are not. The person is looked at as they are now, which may be a moment ahead of the stored tags."""
+    view = opened.view
+    living = view.person_id(person_id)
+
+    def answer() -> TagReason:
+        found = view.reason(living, tag_id)
+        if found is None:
+            raise not_found()
+        withheld = view.reasons.withheld()
+        return TagReason(
+            person_id=living,
+            tag_id=tag_id,
+            name=view.interests.name_of(tag_id),
+            model=view.interests.version,
+            probability=found.probability,
+            base=found.base,
+            parts=[ReasonPart(channel=name, log_odds=value) for name, value in found.parts],
+            contents=[
+                ReasonContent(channel=c.channel, content_id=c.content_id, share=c.share)
+                for c in found.contents
+                if c.content_id not in withheld
+            ],
+            others=[ReasonOthers(kind=o.kind, with_tag=view.gate.told(o.with_tag)) for o in found.others],
+        )
+
+    asked = living if view.interests.tells(tag_id) else None
+    return answered(opened, view.gate.subject(asked, answer, use=Use.TAGS, caller=caller_of(principal)))
 
 
 @router.get(

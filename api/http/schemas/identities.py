@@ -17,8 +17,12 @@ __all__ = [
     "PersonTags",
     "PersonView",
     "PieceView",
+    "ReasonContent",
+    "ReasonOthers",
+    "ReasonPart",
     "SubjectView",
     "TagPage",
+    "TagReason",
     "TagScore",
     "TagView",
 ]
@@ -65,6 +69,45 @@ class PersonTags(View):
     person_id: str
     model: str | None = Field(description="model version; null where none has been trained")
     tags: list[TagScore]
+
+
+class ReasonPart(View):
+    """What one channel adds."""
+
+    channel: str = Field(
+        description="tagging and audience: what is said of the contents; friends: related persons; neighbours: those who engage "
+        "with the same; position, structure: where the person stands among all; breadth, activity: how much there is"
+    )
+    log_odds: float = Field(description="natural log-odds; negative where it speaks against")
+
+
+class ReasonContent(View):
+    """A content that speaks for the tag beyond the usual."""
+
+    channel: str = Field(description="tagging: by what it was tagged with; audience: by whose labels its audience has")
+    content_id: str
+    share: float = Field(description="of what the channel heard beyond the usual")
+
+
+class ReasonOthers(View):
+    """Other persons who speak for the tag, counted."""
+
+    kind: str = Field(description="related, or similar in what they engage with")
+    with_tag: int | None = Field(description="rounded down; null where they are few")
+
+
+class TagReason(View):
+    """Why a person has a tag. The parts add up to the log-odds of `probability` less those of `base`."""
+
+    person_id: str
+    tag_id: str
+    name: str
+    model: str | None
+    probability: float
+    base: float = Field(description="probability for somebody who is like everybody in the mean")
+    parts: list[ReasonPart]
+    contents: list[ReasonContent]
+    others: list[ReasonOthers]
 
 
 class TagView(View):
