@@ -90,7 +90,7 @@ def learn(
     if options.taxonomy:
         load(options.taxonomy)  # a file that cannot be used is known before any training
     progress("reading engagements", 0, 1)
-    data = population(connection, resolution, eligible, key=key)
+    data = population(connection, resolution, eligible, key=key, recent_events=options.recent_events)
     progress("reading engagements", 1, 1)
     notes = (
         [f"{len(data.skipped)} tags have fewer than {MINIMUM_EXAMPLES} examples and are skipped: {_some(data.skipped)}"]

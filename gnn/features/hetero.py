@@ -16,6 +16,7 @@ import scipy.sparse as sp
 import torch
 
 from gnn.features.matrices import idf, normalised, positions
+from gnn.features.network_positions import network_positions
 from gnn.features.population import Population
 from gnn.models.layers import EdgeType
 from gnn.models.pyg import HeteroData
@@ -25,8 +26,9 @@ __all__ = ["edge_types", "feature_widths", "interest_graph"]
 Floats = npt.NDArray[np.float32]
 
 
-def interest_graph(data: Population, text: Floats | None, *, dimensions: int, seed: int) -> HeteroData:
-    """Build it on the CPU. `text` (m, e) are the contents' vectors, zero where unreadable."""
+def interest_graph(data: Population, text: Floats | None, *, dimensions: int, seed: int, network: bool = False) -> HeteroData:
+    """Build it on the CPU. `text` (m, e) are the contents' vectors, zero where unreadable. With `network` persons also have their
+    positions in the network of relations and engagements, which message passing does not read."""
     weighted = sp.csr_matrix(data.engagement @ sp.diags(idf(data.engagement)))
     unit = normalised(weighted, "l2")
     content_position = positions(unit, dimensions, seed=seed)[1]
@@ -38,6 +40,9 @@ def interest_graph(data: Population, text: Floats | None, *, dimensions: int, se
     if person_position.shape[1]:
         built["person"].position = torch.from_numpy(_scaled(person_position))
         built["content"].position = torch.from_numpy(_scaled(content_position)[shared])
+    if network:
+        found = network_positions(weighted, data.relations, dimensions, seed=seed)
+        built["person"].network = torch.from_numpy(found * np.float32(np.sqrt(max(found.shape[1], 1))))
     if text is not None and text.any():
         reduced = reduce_text(text, dimensions)
         built["person"].text = torch.from_numpy(_scaled(np.asarray(normalised(weighted, "l1") @ reduced, np.float32)))

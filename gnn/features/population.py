@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from graph.project.contents import CONTENT_ID, prepare_contents
 from graph.resolution import Resolution
 
-__all__ = ["MINIMUM_EXAMPLES", "Population", "Tagging", "population"]
+__all__ = ["MINIMUM_EXAMPLES", "Population", "Recent", "Tagging", "population"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -41,6 +41,18 @@ class Tagging:
     content: Indices
     tag: Indices
     count: Floats
+
+
+@dataclass(frozen=True)
+class Recent:
+    """The latest events of each person, tagging events left out: aligned arrays by person, then by time, undated ones first."""
+
+    person: Indices
+    content: Indices
+    type: Indices
+    """A number for each type of event."""
+    at: Indices
+    """Microseconds since 1970, −1 where undated."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,8 @@ class Population:
     """(entries of `engagement`,) in its order: microseconds since 1970 of the person's last event on it; None: undated."""
     also_seen: sp.csr_matrix | None = None
     """(n, m): 1 for contents that a person has seen without engaging: only tagged, or with events that weigh nothing."""
+    recent: Recent | None = None
+    """Read where it is asked for."""
 
     @property
     def persons(self) -> int:
@@ -86,9 +100,12 @@ class Population:
         return len(self.content_ids)
 
 
-def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, eligible: pa.Array, *, key: bytes) -> Population:
+def population(
+    connection: duckdb.DuckDBPyConnection, resolution: Resolution, eligible: pa.Array, *, key: bytes, recent_events: int = 0
+) -> Population:
     """Read everything once. Memory grows with distinct (person, content) pairs, not with events. `key` is the home's hashing
-    key: contents have the ids they have in the graph, where an address that holds personal data is hashed."""
+    key: contents have the ids they have in the graph, where an address that holds personal data is hashed. `recent_events`: so
+    many of each person's latest events are read one by one; with 0 none is looked at."""
     members = resolution.members.select(["kind", "id", "person_id"])
     with _registered(connection, members, eligible):
         prepare_contents(connection, key)
@@ -133,6 +150,7 @@ def population(connection: duckdb.DuckDBPyConnection, resolution: Resolution, el
             also_seen=_csr(
                 _column(seen, "p", np.int64), _column(seen, "c", np.int64), np.ones(seen.num_rows, np.float32), (n, m)
             ),
+            recent=_recent(run(_RECENT.format(limit=recent_events))) if recent_events else None,
         )
 
 
@@ -191,6 +209,16 @@ FROM relations
 JOIN gnn_members ma ON ma.kind = from_kind AND ma.id = from_id JOIN gnn_person a ON a.person_id = ma.person_id
 JOIN gnn_members mb ON mb.kind = to_kind AND mb.id = to_id JOIN gnn_person b ON b.person_id = mb.person_id
 WHERE a.p <> b.p GROUP BY a.p, b.p ORDER BY a.p, b.p
+"""
+_RECENT = f"""
+SELECT p, c, dense_rank() OVER (ORDER BY type NULLS FIRST) - 1 AS type, coalesce(epoch_us("at"), -1) AS "at" FROM (
+  SELECT p, c, type, "at", row_number() OVER (PARTITION BY p ORDER BY "at" DESC NULLS LAST, event_id DESC) AS back FROM (
+    SELECT CASE WHEN account_id IS NOT NULL THEN 'account' ELSE 'device' END AS kind, coalesce(account_id, device_id) AS id,
+      {CONTENT_ID} AS content_id, type, "at", event_id
+    FROM events LEFT JOIN urls u ON u.raw = url
+    WHERE NOT coalesce(type = 'tag', false) AND NOT coalesce(text IN (SELECT tag FROM labels), false))
+  JOIN gnn_members USING (kind, id) JOIN gnn_person USING (person_id) JOIN gnn_content USING (content_id))
+WHERE back <= {{limit}} ORDER BY p, back DESC
 """
 _CATEGORIES = """
 SELECT DISTINCT c, trim(category) AS category FROM (
@@ -253,6 +281,11 @@ def _tagging(rows: pa.Table, tags: list[str]) -> Tagging:
     keep = tag >= 0
     person, content = _column(rows, "p", np.int64)[keep], _column(rows, "c", np.int64)[keep]
     return Tagging(person, content, tag[keep], _column(rows, "n", np.float32)[keep])
+
+
+def _recent(rows: pa.Table) -> Recent:
+    person, content, kind, at = (_column(rows, name, np.int64) for name in ("p", "c", "type", "at"))
+    return Recent(person=person, content=content, type=kind, at=at)
 
 
 def _categories(rows: pa.Table, m: int) -> tuple[list[str], sp.csr_matrix]:

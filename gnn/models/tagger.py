@@ -3,9 +3,10 @@
 Evidence alone, for person p and tag t, with C_pt (C,) the label channels, s_p (S,) scalars of the person, and w, u_t, b_t, g
 learned (u_t per tag, everything else shared by all tags):
     e_pt = b_t + (w + u_t)ᵀ C_pt + g(C_pt, log prior_t, s_p),   g two hidden layers with GELU
-With towers: message passing z_m = GELU(W_m h_p) (h from `HeteroEncoder`), position z_s = GELU(W_s x_p), propagation
-z_l = GELU(W_l C_p a) with C_p (k, C) the channels of all tags and a a learned mix: what one tag says about another. Fusion by
-channel attention (Wang et al., HAN, WWW 2019, over channels), v_t learned per tag:
+With towers: message passing z_m = GELU(W_m h_p) (h from `HeteroEncoder`), features z_s = GELU(W_s x_p) (a person's position, and
+where wanted texts and position in the network), propagation z_l = GELU(W_l C_p a) with C_p (k, C) the channels of all tags and a
+a learned mix: what one tag says about another, and where wanted the latest events in order (`SequenceEncoder`). Fusion by channel
+attention (Wang et al., HAN, WWW 2019, over channels), v_t learned per tag:
     α = softmax_c(qᵀ tanh(W z_c)),  f_p = Σ_c α_c z_c,  z_pt = e_pt + v_tᵀ f_p
 The first is well calibrated and cannot overfit much; the second sees more and overfits sooner; their mean is better than either.
 Loss: binary cross-entropy over all tags of labelled persons.
@@ -13,7 +14,7 @@ Loss: binary cross-entropy over all tags of labelled persons.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,17 +25,19 @@ from gnn.models.device import mixed_precision
 from gnn.models.layers import EdgeType, HeteroEncoder
 from gnn.models.members import Rows
 from gnn.models.pyg import HeteroData
+from gnn.models.sequence import SequenceEncoder
 
-__all__ = ["Tagger", "TaggerShape"]
+__all__ = ["TOWERS", "Tagger", "TaggerShape"]
 
 Floats = npt.NDArray[np.float32]
 _HIDDEN = 32
+TOWERS = ("messages", "position", "propagation", "network", "texts", "sequence")
 
 
 @dataclass(frozen=True)
 class TaggerShape:
-    """Sizes that, with a state_dict, make a tagger again. `towers` may hold messages, position, propagation; none for evidence
-    alone. `scalars` is S."""
+    """Sizes that, with a state_dict, make a tagger again. `towers` are some of `TOWERS`; none for evidence alone. `scalars` is S,
+    `reads` the widths of the features that towers read."""
 
     tags: int
     channels: int
@@ -45,11 +48,7 @@ class TaggerShape:
     layers: int = 2
     dropout: float = 0.7
     towers: tuple[str, ...] = ()
-
-    @property
-    def positions(self) -> int:
-        """Width of a person's position, 0 when there is none."""
-        return self.feature_widths["person"].get("position", 0)
+    reads: dict[str, int] = field(default_factory=dict)
 
 
 class Tagger(nn.Module):
@@ -79,11 +78,18 @@ class Tagger(nn.Module):
                 shape.feature_widths, shape.edge_types, ["person"], width=d, layers=shape.layers, dropout=min(shape.dropout, 0.2)
             )
             self.messages = nn.Linear(d, d)
-        if "position" in shape.towers:
-            self.place = nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.positions, d), nn.GELU())
+        self.reads = nn.ModuleDict(
+            {
+                tower: nn.Sequential(nn.Dropout(0.2), nn.Linear(shape.reads[tower], d), nn.GELU())
+                for tower in shape.towers
+                if tower in ("position", "network", "texts")
+            }
+        )
         if "propagation" in shape.towers:
             self.mix = nn.Parameter(torch.full((c,), 1.0 / max(c, 1)))
             self.propagation = nn.Sequential(nn.Dropout(0.2), nn.Linear(k, d), nn.GELU())
+        if "sequence" in shape.towers:
+            self.sequence = SequenceEncoder(shape.reads["sequence"], d)
         self.attend = nn.Linear(d, d)
         self.query = nn.Parameter(torch.zeros(d))
         self.drop = nn.Dropout(shape.dropout)
@@ -108,10 +114,12 @@ class Tagger(nn.Module):
         for tower in self.shape.towers:
             if tower == "messages":
                 parts.append(nn.functional.gelu(self.messages(rows.hidden)))
-            elif tower == "position":
-                parts.append(self.place(rows.features["position"]))
-            else:
+            elif tower == "propagation":
                 parts.append(self.propagation(rows.channels @ self.mix))
+            elif tower == "sequence":
+                parts.append(nn.functional.gelu(self.sequence(rows.features[tower])))
+            else:
+                parts.append(self.reads[tower](rows.features[tower]))
         stacked = torch.stack(parts, dim=1)
         attention = torch.softmax(torch.tanh(self.attend(stacked)) @ self.query, dim=1)
         return (attention.unsqueeze(-1) * stacked).sum(1) * len(parts), attention

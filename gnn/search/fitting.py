@@ -36,7 +36,9 @@ class Fitter:
             key = (options.position_dimensions, options.seed)
             if self._built is None or self._built[0] != key:
                 around = Surroundings(self._data, dimensions=key[0], seed=key[1])
-                graph_data = interest_graph(self._data, self._text, dimensions=key[0], seed=key[1]).to(str(self._device))
+                network = "network" in options.added  # never searched, so the same in every trial
+                graph_data = interest_graph(self._data, self._text, dimensions=key[0], seed=key[1], network=network)
+                graph_data = graph_data.to(str(self._device))
                 self._built = (key, around, graph_data)
             _, around, graph_data = self._built
             fitted = fit_tagger(data, graph_data, around, sources, options, self._device, ignore_progress, "trial", persons)

@@ -3,9 +3,9 @@
 The sources are dealt into folds. For each fold one member of every kind learns from the other folds' persons: a network of
 evidence alone and one with towers (`gnn.models.tagger`), and boosted trees (`gnn.models.trees`). Each is stopped early on every
 second person of its own fold; the logits of the others, whom nothing has seen, weight the kinds (`gnn.training.stacking`) and fit
-the calibration; a kind that gets no weight is dropped. A source's own probability comes from the members of its fold; everybody
-else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`). Of very many sources a
-draw teaches and judges; the others lend their labels to the channels, and are tagged like everybody else.
+the calibration; trees that those do not clearly gain by are dropped. A source's own probability comes from the members of its
+fold; everybody else gets the mean of all members. Label channels hide each source's own fold (`gnn.features.channels`). Of very
+many sources a draw teaches and judges; the others lend their labels to the channels, and are tagged like everybody else.
 Persons of whom nothing is known but that they exist, without engagement and relations, have each tag's base rate.
 """
 
@@ -21,16 +21,17 @@ from torch import Tensor
 from gnn.features.channels import ChannelOptions, LabelChannels, Surroundings, deal_folds
 from gnn.features.hetero import edge_types, feature_widths
 from gnn.features.population import Population
+from gnn.features.sequences import Sequences
 from gnn.models.device import seeded
 from gnn.models.members import Member
 from gnn.models.pyg import HeteroData
-from gnn.models.tagger import Tagger, TaggerShape
+from gnn.models.tagger import TOWERS, Tagger, TaggerShape
 from gnn.training.boosting import BoostingOptions, fit_trees
 from gnn.training.calibration import fit_calibration
 from gnn.training.ensemble import Ensemble
 from gnn.training.inputs import Inputs, logits_of
 from gnn.training.network import train_network
-from gnn.training.options import TrainingOptions
+from gnn.training.options import ADDED, TrainingOptions
 from gnn.training.stacking import fit_weights
 from gnn.training.tagging import tag
 from graph.progress import Progress
@@ -39,8 +40,8 @@ __all__ = ["KINDS", "Fitted", "fit_tagger"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-KINDS = ("evidence", "towers", "trees")
-_TOWERS = ("messages", "position", "propagation")
+NETWORKS = ("evidence", "towers")
+KINDS = (*NETWORKS, "trees")
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,11 @@ def fit_tagger(
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
+    sequences = None
+    if "sequence" in options.added and data.recent is not None:
+        sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
     taught = _drawn(sources, options)
-    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught)
+    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught, sequences)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),
@@ -115,6 +119,7 @@ def fit_tagger(
         width=options.width,
         layers=options.layers,
         dropout=options.dropout,
+        reads=inputs.widths(),
     )
     shape = replace(shape, towers=_towers(shape, options))
     shapes = {"evidence": replace(shape, towers=()), "towers": shape}
@@ -139,7 +144,7 @@ def fit_tagger(
             epochs.append(took)
     progress(what, folds * len(kinds), folds * len(kinds))
     fresh = np.concatenate(unseen)
-    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh])
+    weights = fit_weights({kind: held_out[kind][row[fresh]] for kind in kinds}, data.labels[fresh], base=NETWORKS)
     mixed = sum((np.float32(share) * held_out[kind] for kind, share in weights.items()), start=np.zeros_like(held_out[kinds[0]]))
     calibration = fit_calibration(mixed[row[fresh]], data.labels[fresh])
     kept = [i for i, member in enumerate(members) if member.kind in weights]
@@ -172,7 +177,8 @@ def _drawn(sources: Indices, options: TrainingOptions) -> Indices:
 def _towers(shape: TaggerShape, options: TrainingOptions) -> tuple[str, ...]:
     there = {
         "messages": options.message_passing and bool(shape.edge_types),
-        "position": shape.positions > 0,
+        "position": "position" in shape.reads,
         "propagation": shape.channels > 0,
     }
-    return tuple(t for t in _TOWERS if there[t] and t not in options.without_channels)
+    there |= {tower: tower in options.added and tower in shape.reads for tower in ADDED}
+    return tuple(t for t in TOWERS if there[t] and t not in options.without_channels)

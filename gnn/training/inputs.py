@@ -11,15 +11,16 @@ from torch import Tensor
 
 from gnn.features.channels import LabelChannels
 from gnn.features.population import Population
+from gnn.features.sequences import Sequences
 from gnn.models.members import Member, Rows
 from gnn.models.pyg import HeteroData
 
-__all__ = ["FEATURES", "Inputs", "logits_of"]
+__all__ = ["Inputs", "logits_of"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-FEATURES = ("position",)
-"""What else may be known of a person, where the interest graph holds it."""
+_STORED = {"position": "position", "network": "network", "texts": "text"}
+"""Feature to its name in the interest graph's person store."""
 _BATCH = 1024
 _BLOCK_BYTES = 64_000_000
 
@@ -36,10 +37,12 @@ class Inputs:
         device: torch.device,
         limit: int,
         taught: Indices,
+        sequences: Sequences | None = None,
     ) -> None:
         self._channels = channels
         store = graph_data["person"]
-        self._features: dict[str, Tensor] = {name: store[name] for name in FEATURES if name in store}
+        self._features: dict[str, Tensor] = {name: store[kept] for name, kept in _STORED.items() if kept in store}
+        self._sequences = sequences
         self._device = device
         everybody = np.arange(data.persons)
         scalars = channels.scalars(everybody)
@@ -53,6 +56,13 @@ class Inputs:
         if len(held) * self._bytes <= limit:
             self._place[held] = np.arange(len(held))
             self._held = torch.from_numpy(channels.rows(held)).to(device)
+
+    def widths(self) -> dict[str, int]:
+        """Width of each feature, of those that say anything."""
+        widths = {name: int(value.shape[1]) for name, value in self._features.items()}
+        if self._sequences is not None and self._sequences.length:
+            widths["sequence"] = self._sequences.width
+        return {name: width for name, width in widths.items() if width}
 
     def channels(self, persons: Indices) -> Tensor:
         """(b, k, C) on the device."""
@@ -72,6 +82,8 @@ class Inputs:
         """Everything of these persons; `hidden` (n, d) is a member's `encode`."""
         places = torch.from_numpy(persons).to(self._device)
         features = {name: value[places] for name, value in self._features.items()}
+        if self._sequences is not None:
+            features["sequence"] = self._sequences.rows(places)
         return Rows(self.channels(persons), self.scalars[places], features, hidden.to(self._device)[places])
 
 

@@ -60,7 +60,9 @@ def learn_persons(
     device = choose_device(options.device)
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
-        graph_data = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
+        graph_data = interest_graph(
+            data, text, dimensions=options.position_dimensions, seed=options.seed, network="network" in options.added
+        ).to(str(device))
         embeddings = embed_persons(data, graph_data, options, device, progress)
         if not embeddings.any():
             notes.append("nobody engages with any content: no embeddings, no lookalikes")

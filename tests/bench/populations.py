@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
-def population_of(source: Path) -> Population:
+def population_of(source: Path, *, recent_events: int = 0) -> Population:
     """What a training of this source would read; the home is removed again."""
     from api import pipeline
     from api.settings import Settings
@@ -33,7 +33,7 @@ def population_of(source: Path) -> Population:
         resolution = pipeline.resolved(workspace, ignore_progress)
         with workspace.connection() as connection:
             people = pipeline.eligible(workspace, resolution, Use.TRAINING)
-            return population(connection, resolution, people, key=workspace.key)
+            return population(connection, resolution, people, key=workspace.key, recent_events=recent_events)
 
 
 def hidden_and_kept(data: Population, *, seed: int, share: float = 0.3) -> tuple[Indices, Indices]:
@@ -53,8 +53,9 @@ def without_labels(data: Population, persons: Indices) -> Population:
     return replace(data, labels=labels, labelled=labelled, tagged=fewer)
 
 
-def tagged(data: Population, options: TrainingOptions, sources: Indices) -> Floats:
-    """Everybody's probabilities (n, k) by the tagger, learned from these labelled persons; contents' texts are not read."""
+def tagged(data: Population, options: TrainingOptions, sources: Indices, text: Floats | None = None) -> Floats:
+    """Everybody's probabilities (n, k) by the tagger, learned from these labelled persons. `text`: vectors of the contents, where
+    the options add what reads them."""
     from gnn.features.channels import Surroundings
     from gnn.features.hetero import interest_graph
     from gnn.models.device import choose_device, few_threads
@@ -63,5 +64,7 @@ def tagged(data: Population, options: TrainingOptions, sources: Indices) -> Floa
     device = choose_device(options.device)
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
-        built = interest_graph(data, None, dimensions=options.position_dimensions, seed=options.seed).to(str(device))
+        network = "network" in options.added
+        built = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed, network=network)
+        built = built.to(str(device))
         return fit_tagger(data, built, around, sources, options, device, ignore_progress, "tagger").probabilities

@@ -16,6 +16,7 @@ from gnn import registry
 from gnn.evaluate import roc_auc
 from gnn.interests import Learned, TrainingOptions, learn
 from gnn.lookalike import build
+from gnn.training.ensemble import Ensemble
 from graph.errors import SettingsError
 
 QUICK = {"folds": 3, "epochs": 12, "width": 16, "position_dimensions": 8, "text": "none"}
@@ -117,8 +118,11 @@ def test_states_are_read_back_without_pickled_classes(trained: tuple[dict[str, A
     import torch
 
     states = torch.load(trained[2].version.folder / "states.pt", weights_only=True)
-    assert len(states) == 2 * QUICK["folds"]  # of evidence alone, and with towers
+    details = trained[2].version.details
+    assert len(states) == len(details["towers"]) == QUICK["folds"] * sum(kind != "trees" for kind in details["weights"])
     assert all(torch.isfinite(t).all() for s in states for t in s.values())
+    ensemble = Ensemble.read(trained[2].version.folder, details)
+    assert {member.kind for member in ensemble.members} == set(details["weights"])
 
 
 def test_without_labels_and_readable_text_there_are_embeddings_only(tmp_path: Path) -> None:

@@ -24,17 +24,25 @@ def test_a_kind_that_says_nothing_is_dropped_and_equal_ones_count_the_same() -> 
     weights = fit_weights(kinds, labels)
     assert set(weights) == {"kind0", "kind1"}
     assert weights["kind0"] == pytest.approx(0.5, abs=0.05)
+    among_the_base = fit_weights(kinds, labels, base=tuple(kinds), shrinkage=30)
+    assert set(among_the_base) == {"kind0", "kind1"}  # by its weight
+
+
+@pytest.mark.parametrize(("persons", "noise", "joins"), [(400, 1.0, True), (400, 6.0, False), (4, 2.0, False)])
+def test_a_further_kind_joins_only_where_held_out_persons_clearly_gain(persons: int, noise: float, joins: bool) -> None:
+    kinds, labels = drawn(0, persons, (1.0, noise))
+    assert ("kind1" in fit_weights(kinds, labels, base=("kind0",))) == joins
 
 
 def test_the_better_kind_counts_more() -> None:
     kinds, labels = drawn(0, 400, (0.5, 2.0))
-    weights = fit_weights(kinds, labels)
+    weights = fit_weights(kinds, labels, base=tuple(kinds), shrinkage=30)
     assert weights["kind0"] > 0.75
 
 
 def test_few_persons_are_drawn_towards_equal_weights() -> None:
     kinds, labels = drawn(0, 6, (0.5, 2.0), tags=3)
-    few, shrunk = fit_weights(kinds, labels, shrinkage=0.01), fit_weights(kinds, labels, shrinkage=1e4)
+    few, shrunk = (fit_weights(kinds, labels, base=tuple(kinds), shrinkage=s) for s in (0.01, 1e4))
     assert abs(shrunk["kind0"] - 0.5) < 0.01 < abs(few.get("kind0", 0.0) - 0.5)
 
 
