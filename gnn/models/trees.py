@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int32]
 Reals = npt.NDArray[np.float64]
 _LEAF = -1
+_PAIRS = 128  # a tree's nodes for so many pairs stay in the first-level cache
 _ARRAYS = ("roots", "feature", "threshold", "left", "right", "value", "log_prior")
 
 
@@ -55,8 +56,9 @@ class Trees:
         inner = np.flatnonzero(self.feature >= 0)
         n = len(self.feature)
         same = all(len(array) == n for array in (self.threshold, self.left, self.right, self.value))
-        within = same and all(((array[inner] > inner) & (array[inner] < n)).all() for array in (self.left, self.right))
-        if not within or not ((self.roots >= 0) & (self.roots < n)).all():
+        end = np.append(self.roots, n)[np.searchsorted(self.roots, inner, side="right")]  # of the tree that a node is of
+        within = same and all(((array[inner] > inner) & (array[inner] < end)).all() for array in (self.left, self.right))
+        if not within or not ((self.roots >= 0) & (self.roots < n)).all() or (np.diff(self.roots) <= 0).any():
             raise ValueError("these are no trees: a node leads nowhere, or back")
 
     @property
@@ -85,7 +87,8 @@ class Trees:
                 self.log_prior,
                 np.ascontiguousarray(scalars, np.float32),
                 self.offset,
-                *(self.roots, self.feature, self.threshold, self.left, self.right, self.value),
+                *(self.roots, self.feature, _not_above(self.threshold)),
+                *(self.left, self.right, self.value.astype(np.float32)),
             ),
             np.float32,
         )
@@ -128,6 +131,12 @@ def read_trees(path: Path) -> list[Trees]:
         ]
 
 
+def _not_above(threshold: Reals) -> Floats:
+    """The largest float32 that is not above each threshold: no feature, a float32, lies between."""
+    near = threshold.astype(np.float32)
+    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+
+
 @njit(cache=True, nogil=True)
 def _sums(
     channels: Floats,
@@ -136,24 +145,56 @@ def _sums(
     offset: float,
     roots: Places,
     feature: Places,
-    threshold: Reals,
+    threshold: Floats,
     left: Places,
     right: Places,
-    value: Reals,
+    value: Floats,
 ) -> Floats:
+    """Every node of a tree for some pairs at once, leaves first: comparisons and choices over rows of pairs are vector
+    instructions, where one walk after the other would wait for memory at each step."""
     persons, tags, width = channels.shape
+    pairs = persons * tags
     out = np.empty((persons, tags), np.float32)
-    pair = np.empty(width + 1 + scalars.shape[1], np.float64)
-    for p in range(persons):
-        pair[width + 1 :] = scalars[p]
-        for t in range(tags):
-            pair[:width] = channels[p, t]
-            pair[width] = log_prior[t]
-            total = offset
-            for tree in range(len(roots)):
-                node = roots[tree]
-                while feature[node] >= 0:
-                    node = left[node] if pair[feature[node]] <= threshold[node] else right[node]
-                total += value[node]
-            out[p, t] = total
+    flat = out.reshape(pairs)
+    asked = np.empty((width + 1 + scalars.shape[1], _PAIRS), np.float32)
+    total = np.empty(_PAIRS, np.float64)
+    most = 0
+    for tree in range(len(roots)):
+        end = roots[tree + 1] if tree + 1 < len(roots) else len(feature)
+        most = max(most, end - roots[tree])
+    held = np.empty((most, _PAIRS), np.float32)
+    for start in range(0, pairs, _PAIRS):
+        for j in range(_PAIRS):
+            pair = min(start + j, pairs - 1)  # beyond the last one: the last again
+            person, tag = pair // tags, pair % tags
+            for f in range(width):
+                asked[f, j] = channels[person, tag, f]
+            asked[width, j] = log_prior[tag]
+            for f in range(scalars.shape[1]):
+                asked[width + 1 + f, j] = scalars[person, f]
+        total[:] = offset
+        for tree in range(len(roots)):
+            root = roots[tree]
+            end = roots[tree + 1] if tree + 1 < len(roots) else len(feature)
+            for node in range(end - 1, root - 1, -1):
+                if feature[node] < 0:
+                    held[node - root] = value[node]
+                else:
+                    _choose(
+                        held[node - root],
+                        held[left[node] - root],
+                        held[right[node] - root],
+                        asked[feature[node]],
+                        threshold[node],
+                    )
+            total += held[0]
+        for j in range(min(_PAIRS, pairs - start)):
+            flat[start + j] = total[j]
     return out
+
+
+@njit(cache=True, nogil=True)
+def _choose(out: Floats, left: Floats, right: Floats, asked: Floats, threshold: float) -> None:
+    for j in range(len(out)):
+        one, other, x = left[j], right[j], asked[j]
+        out[j] = one if x <= threshold else other

@@ -24,7 +24,7 @@ __all__ = ["DEFAULT_SPACE", "Choices", "Numbers", "Space", "read_space"]
 
 _FIXED = frozenset(
     {"seed", "device", "text", "taxonomy", "report_share", "cache_bytes", "minimum_labelled"}
-    | {"content_classifiers", "content_model", "content_level"}
+    | {"content_classifiers", "content_model", "content_level", "compiled"}
 )
 """What a search never chooses: what the operator decides, what would change the measuring itself, and what concerns contents."""
 

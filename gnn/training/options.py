@@ -54,6 +54,8 @@ class TrainingOptions:
     """Folder or hub name of the transformer that is fine-tuned; empty for the packaged English one."""
     content_level: str = "sequence"
     """Whether the fine-tuned transformer classifies the whole text (`sequence`) or lets every token vote (`token`)."""
+    compiled: bool = False
+    """Person embeddings by `torch.compile`, on CUDA alone; results are the same within rounding."""
 
     def __post_init__(self) -> None:
         """Raises SettingsError for something to add that there is not."""

@@ -63,7 +63,7 @@ def learn_persons(
         graph_data = interest_graph(
             data, text, dimensions=options.position_dimensions, seed=options.seed, network="network" in options.added
         ).to(str(device))
-        embeddings = embed_persons(data, graph_data, options, device, progress)
+        embeddings = embed_persons(data, graph_data, options, device, progress, notes.append)
         if not embeddings.any():
             notes.append("nobody engages with any content: no embeddings, no lookalikes")
         sources = np.flatnonzero(data.labelled)
@@ -79,7 +79,7 @@ def learn_persons(
             return LearnedPersons(mean, embeddings, {}, {"device": device.type}, None)
 
         def fit(taught: Indices, what: str, asked: Indices | None = None) -> Fitted:
-            return fit_tagger(data, graph_data, around, taught, options, device, progress, what, asked)
+            return fit_tagger(data, graph_data, around, taught, options, device, progress, what, asked, notes.append)
 
         metrics: dict[str, Any] = {}
         judged = min(int(options.report_share * len(sources)), options.taught_persons)

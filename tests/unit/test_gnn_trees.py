@@ -64,6 +64,12 @@ def test_arrays_that_are_no_trees_are_refused() -> None:
             replace(trees, left=left)
     with pytest.raises(ValueError, match="leads nowhere"):
         replace(trees, roots=trees.roots + np.int32(len(trees.feature)))
+    two = fitted(4, 7)[0]
+    first = int(np.flatnonzero(two.feature >= 0)[0])
+    left = two.left.copy()
+    left[first] = two.roots[1]  # into the next tree
+    with pytest.raises(ValueError, match="leads nowhere"):
+        replace(two, left=left)
     with pytest.raises(ValueError, match="cannot read channels"):
         trees.logits(np.zeros((2, len(trees.log_prior), 1), np.float32), np.zeros((2, SCALARS), np.float32))
 
