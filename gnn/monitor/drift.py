@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import logit
 
 from gnn.features.population import Population
 from gnn.monitor.stability import MAJOR, MODERATE, Histogram, chance_index, histogram, stability_index, state_of
@@ -26,12 +28,16 @@ _KINDS = ("inputs", "channels", "scores")
 _DESIGN_EFFECT = 2.0
 """What chance alone does to channels is taken to be twice what independent draws would give (Kish, "Survey Sampling", 1965):
 persons share the friends, contents and labelled people that speak of them."""
+_FEWEST = 100
+"""People scored again, below whom their scores are not watched."""
+_FLOOR = 1e-4
 _WORST = ("unknown", "stable", "moderate", "major")
 
 
 @dataclass(frozen=True)
 class DriftRow:
-    """`kind`: inputs, labels, channels, scores or contents. `index`: PSI; for contents the share that was unknown at training.
+    """`kind`: inputs, labels, channels, scores, contents, or refreshed: probabilities of the people scored again since the
+    training, against those that it gave the same people. `index`: PSI; for contents the share that was unknown at training.
     `chance`: the PSI that chance alone stays under 19 times in 20, with all rows of the kind together. `state`: unknown, stable,
     moderate or major. `then` and `now`: means at training and today."""
 
@@ -87,6 +93,7 @@ def drift(version: Version, data: Population) -> Drift:
         for name, told in reference[kind].items():
             rows.append(_row(kind, name, told, now.get(name, np.zeros(0)), level))
     rows += _unknown_contents(version.folder, data)
+    rows += _refreshed(version)
     return Drift(version.name, int(reference["persons"]), data.persons, tuple(rows))
 
 
@@ -97,6 +104,30 @@ def _row(kind: str, name: str, told: dict[str, Any], values: npt.NDArray[Any], l
     chance = chance_index(then, now, level=level) * (_DESIGN_EFFECT if kind == "channels" else 1.0)
     known = None if np.isnan(index) else index
     return DriftRow(kind, name, known, chance, state_of(index, chance), told["mean"], _mean(values))
+
+
+def _refreshed(version: Version) -> list[DriftRow]:
+    """Log-odds of each tag, and of the most probable one, of whom the training knew and a refresh has scored since; nothing where
+    they are few."""
+    now = version.refreshed
+    place = pc.index_in(now.person_ids, value_set=version.person_ids)
+    both = pc.is_valid(place).to_numpy(zero_copy_only=False)
+    if both.sum() < _FEWEST:
+        return []
+    then = _odds(version.probabilities[place.drop_null().to_numpy()])
+    today = _odds(now.probabilities[both])
+    named = {"strongest": (then.max(axis=1), today.max(axis=1))}
+    named |= {f"tag {tag}": (then[:, t], today[:, t]) for t, tag in enumerate(version.tag_ids)}
+    level = 1 - 0.05 / len(named)
+    return [
+        _row("refreshed", name, {**histogram(before, soft=True).as_dict(), "mean": _mean(before)}, after, level)
+        for name, (before, after) in named.items()
+    ]
+
+
+def _odds(probability: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    odds: npt.NDArray[np.float64] = logit(np.clip(np.asarray(probability, np.float64), _FLOOR, 1 - _FLOOR))
+    return odds
 
 
 def _label_counts(data: Population, tags: list[str]) -> list[float]:

@@ -13,12 +13,11 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from gnn.online.scorer import Scorer
 from gnn.online.world import Asked
-from gnn.recommend.newer import NEWER, events_of
+from gnn.recommend.newer import events_of
 
 __all__ = ["Person", "Touched", "as_they_are", "subjects_after"]
 
@@ -143,11 +142,13 @@ def _engagement(
 
 def _weights(scorer: Scorer, events: pa.Table, owners: dict[Member, int], shape: tuple[int, int]) -> sp.csr_matrix:
     """(b, m) float64: summed weights of NEWER events."""
-    content = pc.index_in(events["content_id"], value_set=scorer.frozen.content_ids)
-    known = events.select(NEWER.names).append_column("content", content).filter(pc.is_valid(content))
-    subjects = zip(known["kind"].to_pylist(), known["id"].to_pylist(), strict=True)
+    known = scorer.content_places
+    place = np.array([known.get(c, -1) for c in events["content_id"].to_pylist()], np.int64)
+    subjects = zip(events["kind"].to_pylist(), events["id"].to_pylist(), strict=True)
     rows = np.array([owners[s] for s in subjects], np.int64)
-    return sp.csr_matrix((known["weight"].to_numpy(), (rows, known["content"].to_numpy())), shape=shape, dtype=np.float64)
+    kept = place >= 0
+    weight = events["weight"].to_numpy(zero_copy_only=False)[kept]
+    return sp.csr_matrix((weight, (rows[kept], place[kept])), shape=shape, dtype=np.float64)
 
 
 def _related(

@@ -11,6 +11,7 @@ Persons of whom nothing is known but that they exist, without engagement and rel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,9 +100,10 @@ def fit_tagger(
     progress: Progress,
     what: str,
     persons: Indices | None = None,
+    say: Callable[[str], None] = lambda note: None,
 ) -> Fitted:
-    """`graph_data` and the results of `around` hold no labels; `persons`: whose probabilities are asked for, None for all.
-    Deterministic on the CPU for one seed."""
+    """`graph_data` and the results of `around` hold no labels; `persons`: whose probabilities are asked for, None for all;
+    `say` takes notes. Deterministic on the CPU for one seed."""
     folds = max(2, min(options.folds, len(sources) // 5))
     fold = deal_folds(sources, data.persons, folds, seed=options.seed)
     channels = LabelChannels(data, around, fold, ChannelOptions(without=options.without_channels), seed=options.seed)
@@ -153,7 +155,7 @@ def fit_tagger(
     probabilities = np.empty((len(asked), len(data.tags)), np.float32)
     own_row = row[asked]
     probabilities[own_row >= 0] = calibration.apply(mixed[own_row[own_row >= 0]])
-    probabilities[own_row < 0] = tag(ensemble, inputs, graph_data, asked[own_row < 0])
+    probabilities[own_row < 0] = tag(ensemble, inputs, graph_data, asked[own_row < 0], say)
     probabilities[(around.activity[asked] == 0) & (around.friends[asked] == 0)] = channels.prior
     return Fitted(
         probabilities,

@@ -79,7 +79,7 @@ def learn_persons(
             return LearnedPersons(mean, embeddings, {}, {"device": device.type}, None)
 
         def fit(taught: Indices, what: str, asked: Indices | None = None) -> Fitted:
-            return fit_tagger(data, graph_data, around, taught, options, device, progress, what, asked)
+            return fit_tagger(data, graph_data, around, taught, options, device, progress, what, asked, notes.append)
 
         metrics: dict[str, Any] = {}
         judged = min(int(options.report_share * len(sources)), options.taught_persons)

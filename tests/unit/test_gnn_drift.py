@@ -16,6 +16,7 @@ from gnn.features.population import Population
 from gnn.monitor import drift, reference_of, values
 from gnn.monitor.stability import Histogram, chance_index, histogram, stability_index, state_of
 from gnn.registry import Version
+from gnn.registry.refreshed import append
 from gnn.taxonomy import of_strings
 from graph.errors import ModelError
 from graph.interests import ABOUT
@@ -165,6 +166,21 @@ def test_large_populations_are_watched_by_a_sample(tmp_path: Path, monkeypatch: 
     assert values.watched(data, version.about, version.tag_ids, seed=0).inputs["activity"].shape == (150,)
     major = {r.what for r in drift(version, changed(data, "activity")).rows if r.state == "major"}
     assert "activity" in major
+
+
+def test_what_was_refreshed_is_compared_with_what_the_training_gave_the_same_people(tmp_path: Path) -> None:
+    data = read(world())
+    version = version_of(data, tmp_path)
+    people = version.person_ids.to_pylist()
+    same, few = np.asarray(version.probabilities), 99
+    for moved, state in ((same, "stable"), (1 - 0.5 * (1 - same), "major")):
+        append(version.folder, people, moved, np.asarray(version.embeddings), [], batch=1, consents=0)
+        rows = {r.what: r for r in drift(version.again(), data).rows if r.kind == "refreshed"}
+        assert set(rows) == {"strongest", *(f"tag {t}" for t in version.tag_ids)}
+        assert rows["strongest"].state == state
+    other = version_of(data, tmp_path / "few")
+    append(other.folder, people[:few], same[:few], np.asarray(other.embeddings)[:few], [], batch=1, consents=0)
+    assert not [r for r in drift(other.again(), data).rows if r.kind == "refreshed"]
 
 
 def test_the_reference_names_nobody(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,33 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do(tmp_path: Path) -> None
     (version.folder / "refreshed" / "00000001.parquet").write_bytes(b"no table")
     with pytest.raises(ModelError, match="tessera model refresh"):
         registry.current(tmp_path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from gnn.registry.refreshed import append
+for n in range(100_000):
+    row = np.full((1, 2), n, np.float32)
+    append(Path(sys.argv[1]), [f"p{n % 20}"], row, row, [], batch=n, consents=0)
+    print(n, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_what_it_had_said(tmp_path: Path) -> None:
+    for round_ in range(2):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            said = next(n for n in map(int, writer.stdout) if n >= 31 + 3 * round_)
+            writer.kill()
+            said = max([said, *map(int, writer.stdout)])
+        found = read(folder)
+        assert found.batch in (said, said + 1)
+        values = dict(zip(found.person_ids.to_pylist(), found.probabilities[:, 0].tolist(), strict=True))
+        last = int(found.batch)
+        assert values == {f"p{n % 20}": n for n in range(last - 19, last + 1)}
+        append(folder, ["again"], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), [], batch=last + 1, consents=0)
+        assert read(folder).batch == last + 1
