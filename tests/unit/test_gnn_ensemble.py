@@ -83,6 +83,8 @@ def test_the_same_seed_gives_the_same_probabilities(trained: tuple[Fitted, Input
 
 def test_towers_that_are_added_are_there_and_others_are_not(trained: tuple[Fitted, Inputs, HeteroData]) -> None:
     assert trained[0].ensemble.shape.towers == ("position", "propagation")
+    assert "network" not in trained[2]["person"]
+    assert set(trained[1].rows(np.array([0]), torch.zeros(120, 0)).features) == {"position"}  # off costs nothing
     data = read(world(60), 60)
     options = TrainingOptions(folds=2, epochs=1, width=8, added=frozenset({"network", "sequence"}))
     with few_threads(data.persons):
