@@ -36,7 +36,8 @@ class Surroundings:
         self.to_related = normalised(self.related, "l1")
         self.to_related_engaged = _to_engaged(self.related, count)
         left, right = positions(self.similarity, dimensions, seed=seed)
-        self.positions = left * np.float32(np.sqrt(dimensions))
+        left *= np.float32(np.sqrt(dimensions))
+        self.positions, self.content_positions = left, right
         self.content_places = {"coarse": _places(right[:, : max(dimensions // 4, 1)]), "fine": _places(right)}
         self.structure = _structure(self.related, dimensions // 2, seed=seed) * np.float32(np.sqrt(dimensions))
         self.activity = np.log1p(count)
