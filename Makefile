@@ -30,6 +30,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.bench_undo --trips 1000
 	$(BIN)/python -m tests.bench.bench_store_delta
 	$(BIN)/python -m tests.bench.bench_one_event
+	$(BIN)/python -m tests.bench.bench_refresh
 
 # The core install, in an environment of its own: proves that nothing in it needs torch, neo4j or any other extra.
 core: $(CORE)/installed
