@@ -15,24 +15,39 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from gnn.features.matrices import idf, normalised, positions
+from gnn.features.matrices import idf, normalised, positions, scaled_columns
 from gnn.features.network_positions import network_positions
 from gnn.features.population import Population
+from gnn.features.products import product
+from gnn.features.surroundings import Surroundings
 from gnn.models.layers import EdgeType
 from gnn.models.pyg import HeteroData
+from graph.side_by_side import parts
 
 __all__ = ["edge_types", "feature_widths", "interest_graph"]
 
 Floats = npt.NDArray[np.float32]
 
 
-def interest_graph(data: Population, text: Floats | None, *, dimensions: int, seed: int, network: bool = False) -> HeteroData:
+def interest_graph(
+    data: Population,
+    text: Floats | None,
+    *,
+    dimensions: int,
+    seed: int,
+    network: bool = False,
+    around: Surroundings | None = None,
+) -> HeteroData:
     """Build it on the CPU. `text` (m, e) are the contents' vectors, zero where unreadable. With `network` persons also have their
-    positions in the network of relations and engagements, which message passing does not read."""
-    weighted = sp.csr_matrix(data.engagement @ sp.diags(idf(data.engagement)))
-    unit = normalised(weighted, "l2")
-    content_position = positions(unit, dimensions, seed=seed)[1]
-    person_position = np.asarray(unit @ content_position, np.float32)
+    positions in the network of relations and engagements, which message passing does not read. Positions in engagement are those
+    of `around`, surroundings of the same dimensions and seed, where it is given."""
+    weighted = scaled_columns(data.engagement, idf(data.engagement))
+    if around is None:
+        unit = normalised(weighted, "l2")
+        content_position = positions(unit, dimensions, seed=seed)[1]
+        person_position = product(unit, content_position)
+    else:
+        person_position, content_position = around.positions, around.fixed.axes
     shared = np.flatnonzero(np.asarray(data.engagement.getnnz(axis=0)) > 1)
     built = HeteroData()
     built["person"].num_nodes = data.persons
@@ -102,4 +117,5 @@ def _store(edges: Any, matrix: sp.csr_matrix) -> None:
 
 def _scaled(matrix: Floats) -> Floats:
     """Columns keep their proportions; the whole has unit mean square."""
-    return (matrix / max(float(np.sqrt((matrix.astype(np.float64) ** 2).mean())), 1e-12)).astype(np.float32)
+    total = sum(float(np.square(matrix[part], dtype=np.float64).sum()) for part in parts(len(matrix)))
+    return matrix / np.float32(max((total / max(matrix.size, 1)) ** 0.5, 1e-12))

@@ -16,8 +16,8 @@ __all__ = ["Done", "refresh"]
 
 @dataclass(frozen=True)
 class Done:
-    """`number` of the file; `scored`: person ids with new rows; `withheld`: whose rows are told no more; `kept`: made of persons of different folds,
-    who keep what they had."""
+    """`number` of the file; `scored`: person ids with new rows; `withheld`: whose rows are told no more; `kept`: made of persons
+    of different folds, who keep what they had."""
 
     number: int
     scored: tuple[str, ...]

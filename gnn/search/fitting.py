@@ -37,7 +37,9 @@ class Fitter:
             if self._built is None or self._built[0] != key:
                 around = Surroundings(self._data, dimensions=key[0], seed=key[1])
                 network = "network" in options.added  # never searched, so the same in every trial
-                graph_data = interest_graph(self._data, self._text, dimensions=key[0], seed=key[1], network=network)
+                graph_data = interest_graph(
+                    self._data, self._text, dimensions=key[0], seed=key[1], network=network, around=around
+                )
                 graph_data = graph_data.to(str(self._device))
                 self._built = (key, around, graph_data)
             _, around, graph_data = self._built

@@ -61,7 +61,12 @@ def learn_persons(
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
         graph_data = interest_graph(
-            data, text, dimensions=options.position_dimensions, seed=options.seed, network="network" in options.added
+            data,
+            text,
+            dimensions=options.position_dimensions,
+            seed=options.seed,
+            network="network" in options.added,
+            around=around,
         ).to(str(device))
         embeddings = embed_persons(data, graph_data, options, device, progress, notes.append)
         if not embeddings.any():

@@ -75,7 +75,7 @@ def features(folder: Path) -> dict[str, float]:
     begin = time.perf_counter()
     around = Surroundings(data, dimensions=dimensions, seed=0)
     middle = time.perf_counter()
-    built = interest_graph(data, None, dimensions=dimensions, seed=0)
+    built = interest_graph(data, None, dimensions=dimensions, seed=0, around=around)
     end = time.perf_counter()
     with (folder / _FEATURES).open("wb") as file:
         pickle.dump((around, built), file, protocol=5)

@@ -65,6 +65,8 @@ def tagged(data: Population, options: TrainingOptions, sources: Indices, text: F
     with few_threads(data.persons + data.contents):
         around = Surroundings(data, dimensions=options.position_dimensions, seed=options.seed)
         network = "network" in options.added
-        built = interest_graph(data, text, dimensions=options.position_dimensions, seed=options.seed, network=network)
+        built = interest_graph(
+            data, text, dimensions=options.position_dimensions, seed=options.seed, network=network, around=around
+        )
         built = built.to(str(device))
         return fit_tagger(data, built, around, sources, options, device, ignore_progress, "tagger").probabilities

@@ -5,6 +5,7 @@ from scipy.special import expit
 from test_gnn_world import read, world
 
 from gnn.features.hetero import edge_types, feature_widths, interest_graph
+from gnn.features.surroundings import Surroundings
 from gnn.models.layers import HeteroEncoder, WeightedMean
 from gnn.models.optimiser import OPTIMISERS, make_optimiser
 from gnn.models.pyg import HeteroData
@@ -48,6 +49,13 @@ def test_every_edge_has_its_reverse_and_weights_sum_to_one(built: HeteroData) ->
         store = built[edge_type]
         sums = torch.zeros(built[edge_type[2]].num_nodes).index_add_(0, store.edge_index[1], store.edge_weight)
         assert torch.allclose(sums[sums > 0], torch.ones(int((sums > 0).sum())), atol=1e-5)
+
+
+def test_positions_are_computed_once_for_graph_and_surroundings(built: HeteroData) -> None:
+    data = read(world())
+    again = interest_graph(data, None, dimensions=8, seed=0, around=Surroundings(data, dimensions=8, seed=0))
+    for node_type in ("person", "content"):
+        assert torch.allclose(again[node_type].position, built[node_type].position, atol=1e-5)
 
 
 def test_the_weighted_mean_is_the_equation(built: HeteroData) -> None:
