@@ -111,7 +111,7 @@ def fit_tagger(
     if "sequence" in options.added and data.recent is not None:
         sequences = Sequences(data.recent, around.content_places["fine"], data.persons, device)
     taught = _drawn(sources, options)
-    inputs = Inputs(data, channels, graph_data, device, options.cache_bytes, taught, sequences)
+    inputs = Inputs(data, channels, graph_data, sequences, device, options.cache_bytes, taught)
     shape = TaggerShape(
         tags=len(data.tags),
         channels=len(channels.names),

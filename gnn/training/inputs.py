@@ -34,10 +34,10 @@ class Inputs:
         data: Population,
         channels: LabelChannels,
         graph_data: HeteroData,
+        sequences: Sequences | None,
         device: torch.device,
         limit: int,
         taught: Indices,
-        sequences: Sequences | None = None,
     ) -> None:
         self._channels = channels
         store = graph_data["person"]

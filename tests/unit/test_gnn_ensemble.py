@@ -35,7 +35,7 @@ def fitted(data: Population, options: TrainingOptions = QUICK) -> tuple[Fitted, 
         sources = np.flatnonzero(data.labelled)
         found = fit_tagger(data, graph_data, around, sources, options, CPU, ignore_progress, "test")
         channels = LabelChannels(data, around, found.fold, ChannelOptions(without=options.without_channels), seed=options.seed)
-        return found, Inputs(data, channels, graph_data, CPU, 10**8, sources), graph_data
+        return found, Inputs(data, channels, graph_data, None, CPU, 10**8, sources), graph_data
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,8 @@ def test_the_same_seed_gives_the_same_probabilities(trained: tuple[Fitted, Input
 
 def test_towers_that_are_added_are_there_and_others_are_not(trained: tuple[Fitted, Inputs, HeteroData]) -> None:
     assert trained[0].ensemble.shape.towers == ("position", "propagation")
+    assert "network" not in trained[2]["person"]
+    assert set(trained[1].rows(np.array([0]), torch.zeros(120, 0)).features) == {"position"}  # off costs nothing
     data = read(world(60), 60)
     options = TrainingOptions(folds=2, epochs=1, width=8, added=frozenset({"network", "sequence"}))
     with few_threads(data.persons):
@@ -103,7 +105,7 @@ def test_fewer_negatives_taught_do_not_move_the_probabilities() -> None:
     fold = np.full(data.persons, -1, np.int64)
     fold[sources] = np.arange(len(sources)) % 2
     channels = LabelChannels(data, around, fold, seed=0)
-    inputs = Inputs(data, channels, graph_data, CPU, 10**8, sources)
+    inputs = Inputs(data, channels, graph_data, None, CPU, 10**8, sources)
     rare = data.labels * (np.random.default_rng(0).random(data.labels.shape) < 0.4)
     means = []
     for most in (10**6, 130):
@@ -123,7 +125,7 @@ def test_labels_between_0_and_1_are_examples_of_both() -> None:
     fold = np.full(data.persons, -1, np.int64)
     fold[sources] = np.arange(len(sources)) % 2
     channels = LabelChannels(data, around, fold, seed=0)
-    inputs = Inputs(data, channels, graph_data, CPU, 10**8, sources)
+    inputs = Inputs(data, channels, graph_data, None, CPU, 10**8, sources)
     half = np.full_like(data.labels, 0.5)
     trees, _ = fit_trees(inputs, channels.prior, half, sources[::2], sources[1::2], BoostingOptions(rounds=5), seed=0)
     assert trees.predict(inputs.rows(sources, torch.zeros(data.persons, 0))) == pytest.approx(0, abs=1e-6)
