@@ -13,7 +13,7 @@ from gnn.features.population import Population, Tagging
 from gnn.training.options import TrainingOptions
 from graph.progress import ignore_progress
 
-__all__ = ["hidden_and_kept", "population_of", "tagged", "without_labels"]
+__all__ = ["hidden_and_kept", "population_of", "resolved_population", "tagged", "without_labels"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -21,6 +21,11 @@ Indices = npt.NDArray[np.int64]
 
 def population_of(source: Path, *, recent_events: int = 0) -> Population:
     """What a training of this source would read; the home is removed again."""
+    return resolved_population(source, recent_events=recent_events)[0]
+
+
+def resolved_population(source: Path, *, recent_events: int = 0) -> tuple[Population, dict[str, str]]:
+    """The same, and the person of each device's id."""
     from api import pipeline
     from api.settings import Settings
     from api.workspace import Workspace
@@ -33,7 +38,9 @@ def population_of(source: Path, *, recent_events: int = 0) -> Population:
         resolution = pipeline.resolved(workspace, ignore_progress)
         with workspace.connection() as connection:
             people = pipeline.eligible(workspace, resolution, Use.TRAINING)
-            return population(connection, resolution, people, key=workspace.key, recent_events=recent_events)
+            devices = {m["id"]: m["person_id"] for m in resolution.members.to_pylist() if m["kind"] == "device"}
+            data = population(connection, resolution, people, key=workspace.key, recent_events=recent_events)
+            return data, devices
 
 
 def hidden_and_kept(data: Population, *, seed: int, share: float = 0.3) -> tuple[Indices, Indices]:
