@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
 import structlog
@@ -58,20 +58,21 @@ def drain_for_ever(workspace: Workspace, borrow: Borrow, progress: Progress, sto
     the next time."""
     stop = stop or threading.Event()
     log = structlog.get_logger()
-    following, refreshing = Following(workspace), Refreshing(workspace)
+    following = Following(workspace)
     flushed, behind = time.monotonic(), True
-    while not stop.wait(workspace.settings.inbox_seconds):
-        try:
-            idle = not drain(workspace, borrow, progress, following)
-            if behind := behind or not idle:
-                behind = not _refreshed(refreshing, progress, log)
-            if following.unflushed and (idle or time.monotonic() - flushed >= _FLUSH_SECONDS):
-                with borrow() as store:
-                    following.flush(store)
-                flushed = time.monotonic()
-        except TesseraError as error:
-            # What could not be done is still in inbox and lake; the next round does it.
-            log.warning("inbox not taken", error=type(error).__name__)
+    with closing(Refreshing(workspace)) as refreshing:
+        while not stop.wait(workspace.settings.inbox_seconds):
+            try:
+                idle = not drain(workspace, borrow, progress, following)
+                if behind := behind or not idle:
+                    behind = not _refreshed(refreshing, progress, log)
+                if following.unflushed and (idle or time.monotonic() - flushed >= _FLUSH_SECONDS):
+                    with borrow() as store:
+                        following.flush(store)
+                    flushed = time.monotonic()
+            except TesseraError as error:
+                # What could not be done is still in inbox and lake; the next round does it.
+                log.warning("inbox not taken", error=type(error).__name__)
     if not following.unflushed:
         return
     try:

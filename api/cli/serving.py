@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -73,4 +74,5 @@ def worker(
                 taken = stream.take_waiting(show)
             say(f"took {taken.messages:,} messages from Kafka, {taken.empty:,} of them empty")
         say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")
-        refreshing.Refreshing(opened).follow(show)
+        with closing(refreshing.Refreshing(opened)) as following:
+            following.follow(show)

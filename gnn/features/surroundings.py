@@ -59,7 +59,8 @@ class Surroundings:
         self.to_related = normalised(self.related, "l1")
         self.to_related_engaged = _to_engaged(self.related, count)
         right = positions(self.similarity, dimensions, seed=seed)[1] if fixed is None else fixed.axes
-        self.positions = product(self.similarity, right) * np.float32(np.sqrt(dimensions))
+        self.positions = product(self.similarity, right)
+        self.positions *= np.float32(np.sqrt(dimensions))
         self._dimensions = dimensions
         degrees = np.asarray(self.related.getnnz(axis=1), np.float32) if fixed is None else fixed.degrees
         near = _near(self.related, degrees)
@@ -69,7 +70,8 @@ class Surroundings:
             relation_axes = positions(near, dimensions // 2, seed=seed)[1]
         else:
             relation_axes = np.zeros((data.persons, 0), np.float32)
-        self.structure = product(near, relation_axes) * np.float32(np.sqrt(dimensions))
+        self.structure = product(near, relation_axes)
+        self.structure *= np.float32(np.sqrt(dimensions))
         self.fixed = fixed or Fixed(weights, float(binary.getnnz()) / max(data.persons, 1), right, relation_axes, degrees)
         self.activity = np.log1p(count)
         self.friends = np.log1p(np.asarray(self.related.getnnz(axis=1), np.float32))

@@ -16,9 +16,10 @@ __all__ = ["Done", "refresh"]
 
 @dataclass(frozen=True)
 class Done:
-    """`scored`: person ids with new rows; `withheld`: whose rows are told no more; `kept`: made of persons of different folds,
-    who keep what they had."""
+    """`number` of the file; `scored`: person ids with new rows; `withheld`: whose rows are told no more; `kept`: made of persons
+    of different folds, who keep what they had."""
 
+    number: int
     scored: tuple[str, ...]
     withheld: tuple[str, ...]
     kept: tuple[str, ...]
@@ -41,5 +42,5 @@ def refresh(
     touched = as_they_are(scorer, connection, persons, key=key, replaced=replaced)
     probabilities, embeddings = scorer.score(touched.asked)
     scored = [person.person_id for person in touched.persons]
-    append(scorer.version.folder, scored, probabilities, embeddings, withheld, batch=batch, consents=consents)
-    return Done(tuple(scored), tuple(withheld), tuple(person.person_id for person in touched.mixed))
+    number = append(scorer.version.folder, scored, probabilities, embeddings, withheld, batch=batch, consents=consents)
+    return Done(number, tuple(scored), tuple(withheld), tuple(person.person_id for person in touched.mixed))

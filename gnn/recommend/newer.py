@@ -45,6 +45,8 @@ def events_of(
 
 def _named(rows: pa.Table, key: bytes) -> pa.Table:
     """With the ids that contents have in the graph. The few rows are looked at on their own, else the whole lake were read."""
+    if not rows["content_id"].null_count:
+        return rows.select(NEWER.names).cast(NEWER)
     with connect() as connection:
         connection.register("events", rows)
         connection.register("contents", rows.select(["url"]).slice(0, 0))

@@ -3,6 +3,7 @@
 from gnn.registry.listing import describe, find, listed
 from gnn.registry.promotion import current, current_name, history, last_refresh, previous_name, promote, rollback
 from gnn.registry.refreshed import Refreshed
+from gnn.registry.refreshed import newest as newest_refresh
 from gnn.registry.refreshed import read as refreshed
 from gnn.registry.retention import KEPT, remove
 from gnn.registry.runs import record_run, runs
@@ -22,6 +23,7 @@ __all__ = [
     "last_refresh",
     "listed",
     "load",
+    "newest_refresh",
     "previous_name",
     "promote",
     "record_run",

@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,22 +72,23 @@ def followed(workspace: Workspace, scorer: Scorer, places: np.ndarray, generator
     accounts = members.filter(pc.equal(members["kind"], "account")).to_pylist()
     account_of = {m["person_id"]: m["id"] for m in accounts}
     ids = scorer.version.person_ids
-    following, seconds = Refreshing(workspace), []
+    seconds: list[float] = []
     source = workspace.home.path.parent / "new"
     source.mkdir()
     latest = datetime.now(UTC)
-    for n, place in enumerate(places):
-        account = account_of.get(ids[int(place)].as_py())
-        if account is None:
-            continue
-        like = rows.slice(int(generator.integers(rows.num_rows)), 1).to_pylist()[0]
-        event = {"event_id": f"bench-refresh-{n}", "at": (latest + timedelta(seconds=n)).isoformat(), "account_id": account}
-        event |= {"content_id": like["content_id"], "type": "view"}
-        (source / "events.jsonl").write_text(json.dumps(event) + "\n")
-        pipeline.ingest(workspace, [source], progress=ignore_progress)
-        begin = time.perf_counter()
-        following.step(ignore_progress)
-        seconds.append(time.perf_counter() - begin)
+    with closing(Refreshing(workspace)) as following:
+        for n, place in enumerate(places):
+            account = account_of.get(ids[int(place)].as_py())
+            if account is None:
+                continue
+            like = rows.slice(int(generator.integers(rows.num_rows)), 1).to_pylist()[0]
+            event = {"event_id": f"bench-refresh-{n}", "at": (latest + timedelta(seconds=n)).isoformat(), "account_id": account}
+            event |= {"content_id": like["content_id"], "type": "view"}
+            (source / "events.jsonl").write_text(json.dumps(event) + "\n")
+            pipeline.ingest(workspace, [source], progress=ignore_progress)
+            begin = time.perf_counter()
+            following.step(ignore_progress)
+            seconds.append(time.perf_counter() - begin)
     return seconds[1:]  # the first opens the scorer
 
 

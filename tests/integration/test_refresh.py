@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,9 @@ def test_somebody_new_is_scored_from_the_first_call_on(workspace: Workspace) -> 
     folder = workspace.home.path / "inbox"
     folder.mkdir(exist_ok=True)
     (folder / "00000000000000000001-ab.segment.jsonl").write_text("".join(json.dumps(c) + "\n" for c in calls))
-    following = refreshing.Refreshing(workspace)
     assert inbox.drain(workspace, workspace.writable_store) == 1
-    following.follow(ignore_progress)
+    with closing(refreshing.Refreshing(workspace)) as following:
+        following.follow(ignore_progress)
     found = scores(workspace, person(workspace, "newcomer"))
     assert max(found, key=found.__getitem__) == "cooking"
     people = registry.current(workspace.home.models).interests().interested_in.column("person_id")
