@@ -5,6 +5,7 @@ tag are never told, nor is anything about other persons but counts, as the gate 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class ReasonIndex:
         with self._connect() as connection:
             return because_of(scorer, connection, members, tag_id, key=self._workspace.key, replaced=replaced)
 
+    @cached_property
     def withheld(self) -> frozenset[str]:
         """Contents that are never told."""
         return frozenset() if self._version is None else about_sensitive(self._version)

@@ -140,7 +140,7 @@ def explain_person_tag(
         found = view.reason(living, tag_id)
         if found is None:
             raise not_found()
-        withheld = view.reasons.withheld()
+        withheld = view.reasons.withheld
         return TagReason(
             person_id=living,
             tag_id=tag_id,
