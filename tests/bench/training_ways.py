@@ -180,16 +180,17 @@ def ways(batch: int, steps: int) -> list[dict[str, Any]]:
             "PyG SAGEConv, same samples", lambda s: beside(data, s), FANOUTS, [*beside.parameters()]
         ),
     }
-    seconds, peaks = dict.fromkeys(trainings, 0.0), {}
+    seconds, cpu, peaks = dict.fromkeys(trainings, 0.0), dict.fromkeys(trainings, 0.0), dict[str, float]()
     for name, training in trainings.items():
         training.step(batch)
         peaks[name] = peak(device)
     spent.clear()
     for _ in range(steps):
         for name, training in trainings.items():
-            begin = now(device)
+            begin, worked = now(device), time.process_time()
             training.step(batch)
             seconds[name] += now(device) - begin
+            cpu[name] += time.process_time() - worked
     copy, peer = copy_speed(device), seconds["PyG SAGEConv, same samples"]
     rows: list[dict[str, Any]] = []
     for name, taken in seconds.items():
@@ -197,7 +198,11 @@ def ways(batch: int, steps: int) -> list[dict[str, Any]]:
         gathered = counts[name][1] * WIDTH * 4 * 2 / each / 1e9
         rows.append(
             row(name, batch / each, counts[name][0] / each, persons * each / batch, gathered, copy, peer / taken)
-            | {"sampling": f"{spent[name] / taken:.0%}", "peak_MB": f"{peaks[name]:,.0f}"}
+            | {
+                "seeds/CPU_s": f"{batch * steps / cpu[name]:,.0f}",
+                "sampling": f"{spent[name] / taken:.0%}",
+                "peak_MB": f"{peaks[name]:,.0f}",
+            }
         )
     return [*rows, *whole(data, network, device, persons, nodes, entries, copy), {"note": neighbour_loader(data)}]
 
@@ -254,6 +259,7 @@ def row(name: str, seeds: float, nodes: float, epoch: float, gathered: float, co
         "gathered_GB/s": f"{gathered:.2f}",
         "copy_GB/s": f"{copy:.2f}",
         "× PyG": f"{ratio:.2f}" if ratio else "",
+        "seeds/CPU_s": "",
         "sampling": "",
         "peak_MB": "",
     }
