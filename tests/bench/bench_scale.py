@@ -28,6 +28,7 @@ from tests.bench.populations import hidden_and_kept, without_labels
 
 STAGES = ("ingest", "resolve", "population", "features", "learning")
 _HIDDEN = 20_000
+_DATABASE = "3GB"  # DuckDB's own; by default it takes what the machine has
 _FEATURES, _PEOPLE, _FIGURES = "features.pickle", "population.pickle", "figures.json"
 
 
@@ -154,7 +155,7 @@ def _run(folder: Path, persons: int, memory: float, train: bool) -> int:
     if not (folder / "input").exists():
         made = generate(folder, population_of(persons))
         print(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.summary().items()), flush=True)
-    environment = {"TESSERA_HOME": str(folder / "home")}
+    environment = {"TESSERA_HOME": str(folder / "home"), "TESSERA_MEMORY_LIMIT": _DATABASE}
     kept = folder / _FIGURES
     figures: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     commands = {
