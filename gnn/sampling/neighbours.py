@@ -109,7 +109,8 @@ class NeighbourSampler:
             return Csr(columns.masked_fill(~taken, nobody).view(-1), pointers, weights.view(-1))
         pointers = torch.zeros(n + 1, dtype=torch.int64, device=device)
         torch.cumsum(degree.clamp_max(fanout), 0, out=pointers[1:])
-        return Csr(columns[taken], pointers, weights[taken])
+        kept = taken.view(-1).nonzero().squeeze(1)
+        return Csr(columns.view(-1)[kept], pointers, weights.view(-1)[kept])
 
 
 def _with_empty_row(csr: Csr) -> Csr:

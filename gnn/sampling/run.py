@@ -23,10 +23,13 @@ def encode_sampled(encoder: HeteroEncoder, data: HeteroData, sample: Sample, fir
     if len(sample.hops) != len(layers) - (first is not None):
         raise SettingsError(f"{len(sample.hops)} sampled hops do not fit an encoder of {len(layers)} layers")
     if first is None:
-        x = {t: encoder.begin(t, {f: v[ids] for f, v in encoder.features(data, t).items()}, sizes[t]) for t, ids in nodes.items()}
+        x = {
+            t: encoder.begin(t, {f: v.index_select(0, ids) for f, v in encoder.features(data, t).items()}, sizes[t])
+            for t, ids in nodes.items()
+        }
     else:
         x = first_layer(encoder, first, data, nodes, sizes)
         layers = layers[1:]
     for layer, hop in zip(layers, sample.hops, strict=True):
         x = layer(x, hop.edges, {t: x[t][:n] for t, n in hop.targets.items()})
-    return {t: x[t][places] for t, places in sample.seeds.items()}
+    return {t: x[t].index_select(0, places) for t, places in sample.seeds.items()}

@@ -20,7 +20,7 @@ def unique_nodes(first: Tensor, others: Tensor, nodes: int, *, fixed: bool) -> t
     ids = torch.cat([first, others])
     if len(ids) == 0:
         return first, others
-    order = torch.argsort(ids, stable=True)
+    order = torch.argsort(ids.int() if nodes < 2**31 else ids, stable=True)  # half as many bytes to sort
     ordered = ids[order]
     head = torch.ones_like(ordered, dtype=torch.bool)
     head[1:] = ordered[1:] != ordered[:-1]

@@ -40,6 +40,7 @@ _EDGES = 2048
 _STEPS = {"full": 80, "first_hop": 300, "sampled": 300}
 _FANOUTS = (6, 3)
 _GIVE_BACK = 10
+_ROWS = 65_536
 _ENGAGED = ("person", "engaged", "content")
 
 
@@ -54,14 +55,17 @@ def embed_persons(
     """(n, d) float32, unit rows; zero rows for persons without any link. d is at most position + model width. `say` is told
     what was done otherwise than for a small graph."""
     person = graph_data["person"]
-    position = person.position.cpu().numpy() if "position" in person else np.zeros((data.persons, 0), np.float32)
-    parts = [_unit(position)] if position.shape[1] else []
-    if _ENGAGED in graph_data.edge_types:
-        parts.append(_unit(link_states(graph_data, options, device, progress, say)))
-    linked = np.asarray(data.engagement.getnnz(axis=1) + data.relations.getnnz(axis=1)) > 0
-    if not parts:
+    positions = person.position.cpu().numpy() if "position" in person else np.zeros((data.persons, 0), np.float32)
+    engaged, p = _ENGAGED in graph_data.edge_types, positions.shape[1]
+    if not engaged and not p:
         return np.zeros((data.persons, 0), np.float32)
-    return (_unit(np.hstack(parts)) * linked[:, None]).astype(np.float32)
+    states = link_states(graph_data, options, device, progress, say) if engaged else np.zeros((data.persons, 0), np.float32)
+    linked = np.asarray(data.engagement.getnnz(axis=1) + data.relations.getnnz(axis=1)) > 0
+    vectors = np.empty((data.persons, p + states.shape[1]), np.float32)
+    for start in range(0, data.persons, _ROWS):  # a part at a time: with a million persons every copy of all counts
+        rows = slice(start, start + _ROWS)
+        vectors[rows] = _unit(np.hstack([_unit(positions[rows]), _unit(states[rows])])) * linked[rows, None]
+    return vectors
 
 
 def link_states(
@@ -130,6 +134,7 @@ def link_states(
                 give_back(device)
         progress("person embeddings", steps, steps)
         encoder.eval()
+        give_back(device)
         with torch.inference_mode(), mixed_precision(device):
             if way == "full":
                 states = encoder(graph_data)["person"]

@@ -1,10 +1,12 @@
-"""Training and tagging of a synthetic population, and lookalike audiences against one torch matrix–vector product and top-k.
+"""Training and tagging of a synthetic population, every way of message passing, person embeddings of a large population, and
+lookalike audiences against one torch matrix–vector product and top-k.
 
-    python -m tests.bench.bench_training [--persons 20000] [--sizes 200000 1000000]
+    python -m tests.bench.bench_training [--persons 20000] [--sizes 200000 1000000] [--batches 1024 4096] [--embeddings 1000000]
 
-Each part runs in a child process, whose peak memory the kernel counts. Peers, in the same child: for an epoch, the same epoch
-with every message gathered and scattered edge by edge (PyG's own path, without the cached CSR arrays); for a lookalike of 1 % of
-everybody, `vectors @ direction` and `topk` by torch on the same matrix.
+Each part runs in a child process, whose peak memory the kernel counts. Peers, in the same child: for message passing, PyG's
+SAGEConv on the same samples and the whole graph edge by edge (`tests.bench.training_ways`); for an epoch of taggers, the same
+epoch with every message gathered and scattered edge by edge (PyG's own path, without the cached CSR arrays); for a lookalike of
+1 % of everybody, `vectors @ direction` and `topk` by torch on the same matrix. Runs on CUDA where there is one, else on the CPU.
 """
 
 from __future__ import annotations
@@ -105,6 +107,39 @@ def training(persons: int) -> dict[str, float]:
     }
 
 
+def embeddings(persons: int) -> dict[str, float]:
+    """Person embeddings of a population with ten engagements a person."""
+    from gnn.features.hetero import interest_graph
+    from gnn.models.device import choose_device
+    from gnn.training.link import embed_persons
+    from gnn.training.options import TrainingOptions
+    from tests.bench.training_ways import peak
+
+    begin, device = time.perf_counter(), choose_device()
+    data = made_up(persons)
+    built = interest_graph(data, None, dimensions=64, seed=0).to(str(device))
+    features, before = time.perf_counter() - begin, peak(device)
+    begin = time.perf_counter()
+    trained: list[float] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if done == total:
+            trained.append(time.perf_counter() - begin)
+
+    vectors = embed_persons(data, built, TrainingOptions(), device, progress)
+    taken = time.perf_counter() - begin
+    assert vectors.shape[0] == persons
+    return {
+        "features_s": features,
+        "training_s": trained[0],
+        "inference_s": taken - trained[0],
+        "embedding_s": taken,
+        "nodes_per_s": (persons + data.contents) / taken,
+        "peak_with_features_MB": before,
+        "peak_embedding_MB": peak(device),
+    }
+
+
 def lookalike(size: int) -> dict[str, float]:
     """1 % of everybody from 1,000 seeds, 128 dimensions."""
     import torch
@@ -122,14 +157,19 @@ def lookalike(size: int) -> dict[str, float]:
     return {"ours_s": ours, "torch_s": peer, "ratio": ours / peer}
 
 
-def child(part: str, size: int) -> dict[str, Any]:
-    """Run one part in a process of its own."""
+def ran(part: str, size: int) -> tuple[Any, float]:
+    """One part in a process of its own: what it said, and its peak memory in MB."""
     run = measure(python("-m", "tests.bench.bench_training", "--part", part, "--size", str(size)))
     if run.code != 0:
         raise SystemExit(failed(f"{part} {size}", run))
-    figures: dict[str, float] = json.loads(run.output.strip().splitlines()[-1])
+    return json.loads(run.output.strip().splitlines()[-1]), run.peak_bytes / 1e6
+
+
+def child(part: str, size: int) -> dict[str, Any]:
+    """One row of a part's table."""
+    figures, peak = ran(part, size)
     shown = {name: f"{value:.3g}" if value < 1000 else f"{value:,.0f}" for name, value in figures.items()}
-    return {"part": part, "size": f"{size:,}", **shown, "peak_MB": f"{run.peak_bytes / 1e6:,.0f}"}
+    return {"part": part, "size": f"{size:,}", **shown, "peak_MB": f"{peak:,.0f}"}
 
 
 def main() -> None:
@@ -137,14 +177,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--persons", type=int, default=20_000)
     parser.add_argument("--sizes", type=int, nargs="*", default=[200_000, 1_000_000])
-    parser.add_argument("--part", choices=["training", "lookalike"])
+    parser.add_argument("--batches", type=int, nargs="*", default=[1024, 4096])
+    parser.add_argument("--embeddings", type=int, nargs="*", default=[1_000_000])
+    parser.add_argument("--part", choices=["training", "ways", "embeddings", "lookalike"])
     parser.add_argument("--size", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.part == "ways":
+        from tests.bench.training_ways import ways
+
+        print(json.dumps(ways(arguments.size, 10)))
+        return
     if arguments.part:
-        print(json.dumps({"training": training, "lookalike": lookalike}[arguments.part](arguments.size)))
+        parts = {"training": training, "embeddings": embeddings, "lookalike": lookalike}
+        print(json.dumps(parts[arguments.part](arguments.size)))
         return
     print(machine())
+    for batch in arguments.batches:
+        *rows, loader = ran("ways", batch)[0]
+        show(f"Message passing at Gowalla's size, width 128, fan-out 15,10, batches of {batch:,}", rows)
+        print(f"\n{loader['note']}")
     show("Training", [child("training", arguments.persons)])
+    if arguments.embeddings:
+        show("Person embeddings", [child("embeddings", n) for n in arguments.embeddings])
     show("Lookalike of 1 % from 1,000 seeds, 128 dimensions", [child("lookalike", s) for s in arguments.sizes])
 
 

@@ -248,7 +248,7 @@ def test_with_fixed_shapes_nothing_waits_for_the_device(built: HeteroData) -> No
             found.append({t: len(ids) for t, ids in sample.nodes.items()})
         waits[fixed], shapes[fixed] = waiting.names, found
         assert waiting.asked > 100
-    assert waits == {True: set(), False: {"mask"}}
+    assert waits == {True: set(), False: {"mask", "nonzero"}}
     assert shapes[True][0] == shapes[True][1] == shapes[True][2]
     assert not shapes[False][0] == shapes[False][1] == shapes[False][2]
 
