@@ -73,16 +73,26 @@ def phone(text: str) -> str | None:
     if len(set(digits)) < 2 or digits in _SEQUENCES or len(text) > 40:
         return None
     if text.startswith("+") or country:
+        return _e164(text, country)
+    if re.search(r"[^\d\s()./\-]", text) or not 7 <= len(digits) <= 15:
+        return None
+    return digits
+
+
+def _e164(text: str, country: str) -> str | None:
+    """E.164 of an international number, or of a national one of `country`; None where no such number is possible. The parser
+    takes one trunk prefix off at a time (+49 0 0 30 …): what it gives is read again until it stays as it is."""
+    while True:
         try:
             number = phonenumbers.parse(text, country or None)
         except phonenumbers.NumberParseException:
             return None
         if not phonenumbers.is_possible_number(number):
             return None
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if re.search(r"[^\d\s()./\-]", text) or not 7 <= len(digits) <= 15:
-        return None
-    return digits
+        found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if found == text:
+            return found
+        text, country = found, ""
 
 
 def advertising_id(text: str) -> str | None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA, is_crawler
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graph.clean.agents import Crawlers, UserAgents
@@ -272,6 +272,8 @@ def test_normal_forms_are_stable(texts):
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
+@example("+200000000000")
+@example("+4900301234567")
 @few
 def test_e164_is_stable(text):
     once = phone(text + SEPARATOR)
