@@ -17,7 +17,7 @@ from graph.synth import Population, generate
 from graph.tables import LAKE_TABLES
 
 SEED = 17
-KILLS = 3
+KILLS = 2
 
 
 def outcome(tessera: Tessera, source: Path, folder: Path) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     moments: list[float] = []
     ends: list[int] = []
-    while ends.count(-signal.SIGKILL) < KILLS and len(ends) < 4 * KILLS:
+    while ends.count(-signal.SIGKILL) < KILLS and len(ends) < 5 * KILLS:
         moments.append(chance.uniform(0.1, 0.85) * seconds)
         begun = time.monotonic()
         child = subprocess.Popen(
