@@ -75,6 +75,20 @@ def turned(tall: Floats, mixing: Doubles) -> Floats:
 
 
 @njit(cache=True, nogil=True)
+def _add_row(
+    pointers: Places, columns: Places, values: Floats, row: int, share: float, table: Floats, place: Places, out: Floats
+) -> None:
+    """`out` (d,) plus `share` times a row's weighted rows of `table`."""
+    for entry in range(pointers[row], pointers[row + 1]):
+        at = place[columns[entry]]
+        if at < 0:
+            continue
+        value = share * values[entry]
+        for j in range(table.shape[1]):
+            out[j] += value * table[at, j]
+
+
+@njit(cache=True, nogil=True)
 def _add_rows(
     pointers: Places,
     columns: Places,
@@ -87,14 +101,7 @@ def _add_rows(
     end: int,
 ) -> None:
     for i in range(begin, end):
-        row = rows[i]
-        for entry in range(pointers[row], pointers[row + 1]):
-            at = place[columns[entry]]
-            if at < 0:
-                continue
-            value = values[entry]
-            for j in range(table.shape[1]):
-                out[i, j] += value * table[at, j]
+        _add_row(pointers, columns, values, rows[i], np.float32(1), table, place, out[i])
 
 
 @njit(cache=True, nogil=True)
@@ -115,14 +122,7 @@ def _add_related(
     for i in range(begin, end):
         row = rows[i]
         for link in range(pointers[row], pointers[row + 1]):
-            other, share = others[link], shares[link]
-            for entry in range(pointers2[other], pointers2[other + 1]):
-                at = place[columns[entry]]
-                if at < 0:
-                    continue
-                value = share * values[entry]
-                for j in range(table.shape[1]):
-                    out[i, j] += value * table[at, j]
+            _add_row(pointers2, columns, values, others[link], shares[link], table, place, out[i])
 
 
 @njit(cache=True, nogil=True)

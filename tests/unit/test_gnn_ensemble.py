@@ -97,15 +97,21 @@ def test_towers_that_are_added_are_there_and_others_are_not(trained: tuple[Fitte
         TrainingOptions(added=frozenset({"magic"}))
 
 
-def test_fewer_negatives_taught_do_not_move_the_probabilities() -> None:
-    """Trees of a third of the pairs, with the odds set right, say on average what trees of all pairs say."""
-    data = read(world(160), 160)
+def taught_in_halves(data: Population) -> tuple[LabelChannels, Inputs, np.ndarray]:
+    """Channels and inputs of labelled persons in two folds."""
     around, graph_data = surroundings(data)
     sources = np.flatnonzero(data.labelled)
     fold = np.full(data.persons, -1, np.int64)
     fold[sources] = np.arange(len(sources)) % 2
     channels = LabelChannels(data, around, fold, seed=0)
     inputs = Inputs(data, channels, graph_data, None, CPU, 10**8, sources)
+    return channels, inputs, sources
+
+
+def test_fewer_negatives_taught_do_not_move_the_probabilities() -> None:
+    """Trees of a third of the pairs, with the odds set right, say on average what trees of all pairs say."""
+    data = read(world(160), 160)
+    channels, inputs, sources = taught_in_halves(data)
     rare = data.labels * (np.random.default_rng(0).random(data.labels.shape) < 0.4)
     means = []
     for most in (10**6, 130):
@@ -120,12 +126,7 @@ def test_fewer_negatives_taught_do_not_move_the_probabilities() -> None:
 def test_labels_between_0_and_1_are_examples_of_both() -> None:
     """Trees of labels that are all one half say one half; nothing else could be learned from them."""
     data = read(world(80), 80)
-    around, graph_data = surroundings(data)
-    sources = np.flatnonzero(data.labelled)
-    fold = np.full(data.persons, -1, np.int64)
-    fold[sources] = np.arange(len(sources)) % 2
-    channels = LabelChannels(data, around, fold, seed=0)
-    inputs = Inputs(data, channels, graph_data, None, CPU, 10**8, sources)
+    channels, inputs, sources = taught_in_halves(data)
     half = np.full_like(data.labels, 0.5)
     trees, _ = fit_trees(inputs, channels.prior, half, sources[::2], sources[1::2], BoostingOptions(rounds=5), seed=0)
     assert trees.predict(inputs.rows(sources, torch.zeros(data.persons, 0))) == pytest.approx(0, abs=1e-6)
