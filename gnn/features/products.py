@@ -76,7 +76,7 @@ def turned(tall: Floats, mixing: Doubles) -> Floats:
 
 @njit(cache=True, nogil=True)
 def _add_row(
-    pointers: Places, columns: Places, values: Floats, row: int, share: float, table: Floats, place: Places, out: Floats
+    pointers: Places, columns: Places, values: Floats, row: int, share: np.float32, table: Floats, place: Places, out: Floats
 ) -> None:
     """`out` (d,) plus `share` times a row's weighted rows of `table`."""
     for entry in range(pointers[row], pointers[row + 1]):
