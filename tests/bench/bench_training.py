@@ -199,7 +199,8 @@ def main() -> None:
     show("Training", [child("training", arguments.persons)])
     if arguments.embeddings:
         show("Person embeddings", [child("embeddings", n) for n in arguments.embeddings])
-    show("Lookalike of 1 % from 1,000 seeds, 128 dimensions", [child("lookalike", s) for s in arguments.sizes])
+    if arguments.sizes:
+        show("Lookalike of 1 % from 1,000 seeds, 128 dimensions", [child("lookalike", s) for s in arguments.sizes])
 
 
 if __name__ == "__main__":
