@@ -22,11 +22,11 @@ import pyarrow as pa
 
 from gnn import registry
 from gnn.features.population import MINIMUM_EXAMPLES, Population, population
-from gnn.lookalike import positions_files
 from gnn.monitor import reference_of
 from gnn.recommend.beside import Wanted, recommender_beside
 from gnn.registry import Version
 from gnn.registry.data import data_snapshot
+from gnn.registry.sparse import ENGAGEMENT, csr_files
 from gnn.tags import tables
 from gnn.tags.categories import classify_contents
 from gnn.tags.propagated import about_by_audience, from_contents
@@ -133,7 +133,7 @@ def learn(
         probabilities = from_contents(data, scores)
     tag_rows = tables.tag_rows(taxonomy, about.names, own.names if own is not None else [])
     about_rows = tables.about_rows(data.content_ids, [s for s in (about, own) if s is not None and s.values is not None])
-    extras: Mapping[str, Callable[[Path], None]] = {**persons.scorer, **positions_files(data.engagement)}
+    extras: Mapping[str, Callable[[Path], None]] = {**persons.scorer, **csr_files(ENGAGEMENT, data.engagement)}
     if recommend_to is not None:
         beside = recommender_beside(
             connection, resolution, recommend_to, data, key=key, text=text, seed=options.seed, progress=progress

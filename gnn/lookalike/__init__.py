@@ -2,6 +2,6 @@
 
 from gnn.lookalike.expand import Expansion, SeedReport, build, expand
 from gnn.lookalike.parts import Positions
-from gnn.lookalike.stored import positions_files, positions_of
+from gnn.lookalike.stored import positions_of
 
-__all__ = ["Expansion", "Positions", "SeedReport", "build", "expand", "positions_files", "positions_of"]
+__all__ = ["Expansion", "Positions", "SeedReport", "build", "expand", "positions_of"]

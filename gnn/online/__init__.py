@@ -9,7 +9,7 @@ of whatever the training knew of their devices and accounts. Who by now is made 
 view, and keeps what they had until the next training.
 
 Files with a row or more of a person, which an erasure has to rewrite or remove beside persons.parquet, probabilities.npy,
-embeddings.npy, labels.parquet and recommender-*.npy: online-engagement-*.npy, online-relations-*.npy, online-relation-axes.npy,
+embeddings.npy, labels.parquet and recommender-*.npy: engagement-*.npy, online-relations-*.npy, online-relation-axes.npy,
 online-members.npy (keyless hashes of kind and id), online-folds.npy, and refreshed/*.parquet. There is no erasure yet; removing
 the version (`tessera model remove`) removes them all.
 """

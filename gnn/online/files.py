@@ -4,12 +4,12 @@ online.json                              names, options, scales, calibration, th
 online-contents.parquet                  content_id, idf
 online-axes.npy                          V of the contents (m, d)
 online-views.npz                         what each view of the labels holds of contents and positions
-online-engagement-*.npy, online-relations-*.npy   persons × contents and persons × persons, as CSR arrays
+online-relations-*.npy                   persons × persons, as CSR arrays
 online-relation-axes.npy                 V of the relations (n, d')
 online-members.npy                       whose each device and account is: hash, person; sorted
 online-folds.npy                         fold, answering members and hidden view of each person
 online-states.npy, online-usual-*.npy    how encoder states follow positions; what the ensemble reads of people in the mean
-The same fit gives the same bytes.
+and the version's own engagement-*.npy. The same fit gives the same bytes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from gnn.features.population import Population
 from gnn.features.regression import LogisticRegression
 from gnn.features.surroundings import Fixed, Surroundings, places
 from gnn.features.views import View
+from gnn.registry.sparse import ENGAGEMENT, csr_files, csr_of
 from graph.errors import ModelError
 
 __all__ = ["MANIFEST", "MEMBER", "Frozen", "FrozenView", "Known", "Write", "frozen_files", "member_hash", "open_frozen"]
@@ -120,8 +121,6 @@ def frozen_files(
         "online-relation-axes.npy": around.fixed.relation_axes,
         "online-members.npy": _member_rows(data, members),
         "online-folds.npy": np.stack([reader.fold, answering, reader.view_of]).astype(np.int16),
-        **_csr("online-engagement", data.engagement),
-        **_csr("online-relations", around.related),
         **further,
     }
     about = {
@@ -145,6 +144,7 @@ def frozen_files(
         "online-contents.parquet": lambda path: pq.write_table(contents, path),
         "online-views.npz": partial(_many, held),
         **{name: partial(_one, array) for name, array in arrays.items()},
+        **csr_files("online-relations", around.related),
     }
 
 
@@ -160,7 +160,7 @@ def open_frozen(path_of: Callable[[str], Path]) -> Frozen:
         axes = _mapped(path_of("online-axes.npy"))
         folds = np.load(path_of("online-folds.npy"), allow_pickle=False).astype(np.int64)
         n, m, k = folds.shape[1], contents.num_rows, int(about["tags"])
-        relations = _csr_of(path_of, "online-relations", (n, n))
+        relations = csr_of(path_of, "online-relations", n)
         at = places(np.asarray(axes), int(about["dimensions"]))
         with np.load(path_of("online-views.npz"), allow_pickle=False) as held:
             views = {int(f): _view(held, int(f), at, (m, k)) for f in about["views"]}
@@ -180,7 +180,7 @@ def open_frozen(path_of: Callable[[str], Path]) -> Frozen:
             scale=Scale(np.asarray(about["mean"], np.float32), np.asarray(about["deviation"], np.float32)),
             without=frozenset(about["without"]),
             known=Known(
-                _csr_of(path_of, "online-engagement", (n, m)),
+                csr_of(path_of, ENGAGEMENT, m),
                 relations,
                 folds[0],
                 folds[1],
@@ -237,15 +237,6 @@ def _view(held: Mapping[str, npt.NDArray[Any]], f: int, at: dict[str, Floats], s
         structure=LogisticRegression(held[f"{f}/structure/weights"], held[f"{f}/structure/offsets"]) if structure else None,
         usual_count=float(held[f"{f}/count"][0]),
     )
-
-
-def _csr(name: str, matrix: sp.csr_matrix) -> dict[str, npt.NDArray[Any]]:
-    return {f"{name}-pointers.npy": matrix.indptr, f"{name}-columns.npy": matrix.indices, f"{name}-values.npy": matrix.data}
-
-
-def _csr_of(path_of: Callable[[str], Path], name: str, shape: tuple[int, int]) -> sp.csr_matrix:
-    pointers, columns, values = (_mapped(path_of(f"{name}-{part}.npy")) for part in ("pointers", "columns", "values"))
-    return sp.csr_matrix((values, columns, np.asarray(pointers)), shape=shape, copy=False)
 
 
 def _mapped(path: Path) -> npt.NDArray[Any]:

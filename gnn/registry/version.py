@@ -12,6 +12,7 @@ reference.json      histograms of the training snapshot, for the drift monitor, 
 contents.npy        hashes of the contents known at training, likewise
 states.pt           where a network was trained: state_dicts only, loaded with `weights_only`
 trees.npz           where trees were fitted: arrays only (`gnn.training.ensemble` reads both)
+engagement-*.npy    persons × contents (`gnn.registry.sparse`), for lookalikes and the scorer of single persons
 and whatever else a caller of `save` had written, which is hashed too but read by its owner alone. Beside them stands what was
 learned of persons since (`gnn.registry.refreshed`): `probabilities` and `embeddings` are as they were trained, what the methods
 below say of persons is as it is by now.

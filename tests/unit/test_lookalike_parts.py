@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gnn import registry
 from gnn.evaluate import roc_auc
-from gnn.lookalike import Positions, build, positions_files, positions_of
+from gnn.lookalike import Positions, build, positions_of
 from gnn.lookalike.parts import attended, attention, centroid, discriminant, proximity, usual
+from gnn.registry.sparse import ENGAGEMENT, csr_files
 from graph.interests import ABOUT, TAGS
 
 
@@ -102,7 +103,7 @@ def test_a_versions_positions_are_read_back(tmp_path: Path) -> None:
             notes=(),
             as_of=datetime(2026, 1, 1, tzinfo=UTC),
             details={},
-            extras=None if extras is None else positions_files(extras),
+            extras=None if extras is None else csr_files(ENGAGEMENT, extras),
         )
         return positions_of(version)[1]
 
@@ -111,4 +112,4 @@ def test_a_versions_positions_are_read_back(tmp_path: Path) -> None:
     assert (found.engaged != engaged[:, : found.engaged.shape[1]]).nnz == 0
     assert np.array_equal(found.vectors, vectors)
     assert saved("older", None).engaged is None
-    assert positions_files(sp.csr_matrix((20, 9), dtype=np.float32)) == {}
+    assert saved("nobody engages", sp.csr_matrix((20, 9), dtype=np.float32)).engaged is None
