@@ -75,6 +75,7 @@ class _Fit:
     shapes: dict[str, TaggerShape]
     options: TrainingOptions
     device: torch.device
+    say: Callable[[str], None]
 
     def member(self, kind: str, fold: int, place: int, teachers: Indices, judges: Indices) -> tuple[Member, int]:
         """One member of a kind, and how many epochs or trees it took."""
@@ -85,7 +86,16 @@ class _Fit:
             model = Tagger(self.shapes[kind], torch.from_numpy(self.prior)).to(self.device)
             generator = np.random.default_rng([seed, fold, place])
             epochs = train_network(
-                model, self.graph_data, self.inputs, self.on_device, teachers, judges, self.options, self.device, generator
+                model,
+                self.graph_data,
+                self.inputs,
+                self.on_device,
+                teachers,
+                judges,
+                self.options,
+                self.device,
+                generator,
+                self.say,
             )
         return model.eval(), epochs
 
@@ -127,7 +137,7 @@ def fit_tagger(
     shapes = {"evidence": replace(shape, towers=()), "towers": shape}
     kinds = [k for k in KINDS if k not in options.without_channels and (k != "towers" or shape.towers)] or ["evidence"]
     on_device = torch.from_numpy(data.labels).to(device)
-    fitting = _Fit(inputs, graph_data, data.labels, on_device, channels.prior, shapes, options, device)
+    fitting = _Fit(inputs, graph_data, data.labels, on_device, channels.prior, shapes, options, device, say)
     row = np.full(data.persons, -1, np.int64)
     row[taught] = np.arange(len(taught))
     held_out = {kind: np.zeros((len(taught), len(data.tags)), np.float32) for kind in kinds}
@@ -140,7 +150,7 @@ def fit_tagger(
         for place, kind in enumerate(kinds):
             progress(what, own_fold * len(kinds) + place, folds * len(kinds))
             member, took = fitting.member(kind, own_fold, place, teachers, judges)
-            held_out[kind][row[own]] = logits_of(member, graph_data, inputs, own)
+            held_out[kind][row[own]] = logits_of(member, graph_data, inputs, own, say)
             members.append(member)
             member_folds.append(own_fold)
             epochs.append(took)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from torch import Tensor
 from gnn.features.channels import LabelChannels
 from gnn.features.population import Population
 from gnn.features.sequences import Sequences
+from gnn.models.device import fitting
 from gnn.models.members import Member, Rows
 from gnn.models.pyg import HeteroData
 
@@ -54,8 +56,9 @@ class Inputs:
         self._place = np.full(data.persons, -1, np.int64)
         self._held = torch.zeros(0, len(data.tags), len(channels.names))
         if len(held) * self._bytes <= limit:
-            self._place[held] = np.arange(len(held))
-            self._held = torch.from_numpy(channels.rows(held)).to(device)
+            with suppress(torch.OutOfMemoryError):  # then they are computed for each batch
+                self._held = torch.from_numpy(channels.rows(held)).to(device)
+                self._place[held] = np.arange(len(held))
 
     def widths(self) -> dict[str, int]:
         """Width of each feature, of those that say anything."""
@@ -87,9 +90,19 @@ class Inputs:
         return Rows(self.channels(persons), self.scalars[places], features, hidden.to(self._device)[places])
 
 
-def logits_of(member: Member, graph_data: HeteroData, inputs: Inputs, persons: Indices) -> Floats:
-    """Logits (b, k) of these persons by one member, in batches."""
+def logits_of(
+    member: Member,
+    graph_data: HeteroData,
+    inputs: Inputs,
+    persons: Indices,
+    say: Callable[[str], None] = lambda note: None,
+) -> Floats:
+    """Logits (b, k) of these persons by one member, in batches; smaller ones, and `say` is told, where memory is too small."""
+
+    def read(size: int) -> list[Floats]:
+        return [member.predict(inputs.rows(persons[start : start + size], hidden)) for start in range(0, len(persons), size)]
+
     with torch.inference_mode():
         hidden = member.encode(graph_data)
-        parts = [member.predict(inputs.rows(persons[start : start + _BATCH], hidden)) for start in range(0, len(persons), _BATCH)]
-    return np.concatenate(parts)
+        found, _ = fitting(_BATCH, read, say)
+    return np.concatenate(found)

@@ -10,6 +10,7 @@ from gnn.features.channels import Surroundings
 from gnn.features.hetero import interest_graph
 from gnn.features.population import Population
 from gnn.models.members import Rows
+from gnn.models.tagger import Tagger
 from gnn.training import inputs as inputs_module
 from gnn.training import tagging
 from gnn.training.ensemble import Ensemble
@@ -73,6 +74,22 @@ def test_when_the_devices_memory_is_too_small_batches_are_halved_and_it_is_said(
     assert fit(data, say=notes.append).probabilities == pytest.approx(whole.probabilities, abs=1e-5)
     assert max(seen) > 20
     assert [note.split(":")[1].split()[2] for note in notes] == ["32", "16"]
+
+
+def test_training_halves_too_and_takes_the_same_steps(data: Population, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = list[str]()
+    still = dataclasses.replace(OPTIONS, without_channels=frozenset({"trees", "towers"}))  # nothing drawn but the batches
+    expected = fit(data, still).probabilities
+    forward = Tagger.forward
+
+    def small_memory(self: Tagger, rows: Rows) -> torch.Tensor:
+        if self.training and len(rows.scalars) > 20:
+            raise torch.OutOfMemoryError("injected")
+        return forward(self, rows)
+
+    monkeypatch.setattr(Tagger, "forward", small_memory)
+    assert fit(data, still, say=notes.append).probabilities == pytest.approx(expected, abs=1e-4)
+    assert notes
 
 
 def test_of_many_sources_a_draw_teaches_and_all_lend_their_labels(data: Population, whole: Fitted) -> None:
