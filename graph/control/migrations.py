@@ -37,7 +37,8 @@ def _add_columns(session: Session) -> None:
 
 
 def _keep_versions_of_audiences(session: Session) -> None:
-    """Until version 1 an audience had one definition, seeds as `kind:id` texts in it, and its current members only."""
+    """Until version 1 an audience had one definition, seeds as `kind:id` texts in it, and its current members only, which the
+    graph was given when they were written."""
     numbered = select(AudienceDefinitionRow.audience_id)
     for row in session.scalars(select(AudienceRow).where(AudienceRow.audience_id.not_in(numbered))).all():
         definition = dict(row.definition)
@@ -47,7 +48,7 @@ def _keep_versions_of_audiences(session: Session) -> None:
             del definition["seeds"]
             parts = [seed.partition(":") for seed in listed]
             seeds = seeds_as_bytes([kind for kind, _, _ in parts], [subject for _, _, subject in parts])
-        row.definition, row.definition_number = definition, 1
+        row.definition, row.definition_number, row.published = definition, 1, row.version or None
         session.add(
             AudienceDefinitionRow(
                 audience_id=row.audience_id, number=1, kind=row.kind, definition=definition, seeds=seeds, at=row.created_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -101,7 +101,7 @@ def _opened(tables: dict[str, list[dict[str, Any]]]) -> Callable[[], duckdb.Duck
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world() -> World:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     draw = random.Random(seed)
@@ -143,7 +143,7 @@ def world() -> Iterator[World]:
         NETWORKS.empty_table(),
     )
     lake = _opened({"accounts": accounts, "devices": devices, "events": events, "contents": contents})
-    yield World(people, RulePeople(resolution, lake, Scores(), lambda: CLOCK))
+    return World(people, RulePeople(resolution, lake, Scores(), lambda: CLOCK))
 
 
 def _latest(person: Somebody) -> datetime | None:
