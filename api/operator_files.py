@@ -76,7 +76,7 @@ def lookalike(workspace: Workspace, seeds: Path, size: int | None, *, seed: int)
     people = seed_people(resolution, read_table(seeds), seeds)
     known, positions = positions_of(version)
     mask = pc.is_in(known, value_set=eligible).to_numpy(zero_copy_only=False)
-    ranked = expand(positions.only(mask), known.filter(pa.array(mask)), people, size, seed=seed)
+    ranked = expand(positions.only(mask), known, people, size, seed=seed)
     return _released(workspace, resolution, ranked, "lookalike", Use.AUDIENCE)
 
 

@@ -7,19 +7,22 @@ Consent holds when people are chosen, and again at each release.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from api.http.errors import Problem, ProblemError, not_found
 from api.http.resources import Resources
 from api.http.schemas.audiences import LookalikeAudience, RuleAudience
 from api.http.view import View
-from gnn.lookalike import expand
+from gnn.lookalike import Reach
+from gnn.lookalike import build as lookalike
+from gnn.lookalike.known import places_among
 from graph.audiences import AUDIENCES
 from graph.control import Audience, AudienceKind
 from graph.errors import NothingResolved, StoreError
@@ -67,8 +70,13 @@ def delete(opened: Resources, audience: Audience) -> None:
 
 
 def _permitted(view: View, person_ids: pa.Array) -> pa.Array:
+    return person_ids.filter(pa.array(_permits(view, person_ids)))
+
+
+def _permits(view: View, person_ids: pa.Array) -> NDArray[np.bool_]:
+    """(n,) who permits it, and is one human being."""
     consents = view.gate.consents
-    return person_ids.filter(pa.array(consents.allowed(person_ids, purpose_of(Use.AUDIENCE)) & consents.individuals(person_ids)))
+    return consents.allowed(person_ids, purpose_of(Use.AUDIENCE)) & consents.individuals(person_ids)
 
 
 def _delta(opened: Resources, audience: Audience, members: pa.Table) -> Delta:
@@ -98,23 +106,29 @@ def _lookalike(opened: Resources, view: View, tenant_id: str, definition: Lookal
     if placed is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
     known, positions = placed
-    permitted = _permitted(view, known)
+    permitted = _permits(view, known)
     seeds = pc.unique(_seeds(opened, view, tenant_id, definition))
-    seeds = seeds.filter(pc.is_in(seeds, value_set=permitted))
-    if len(seeds) < _MIN_SEEDS or len(seeds) == len(permitted):
+    usable = int(permitted[places_among(known, seeds)].sum())
+    if usable < _MIN_SEEDS or usable == int(permitted.sum()):
         raise ProblemError(_NO_SEEDS)
-    mask = pc.is_in(known, value_set=permitted).to_numpy(zero_copy_only=False)
-    size = definition.size if definition.size is not None else math.ceil(len(permitted) * (definition.ratio or 0))
-    return expand(positions.only(mask), permitted, seeds, size).select(["person_id", "score"])
+    subtracted = pa.chunked_array([_members(opened, tenant_id, each) for each in definition.subtract], pa.string())
+    reach = Reach(definition.size, definition.ratio, definition.min_similarity)
+    found = lookalike(positions.only(permitted), known, seeds, reach, excluded=subtracted)
+    return found.table.select(["person_id", "score"])
+
+
+def _members(opened: Resources, tenant_id: str, audience_id: str) -> pa.Array:
+    """Person ids of an audience. Raises the 404 for one that is not the tenant's."""
+    audience = opened.control.audiences.get(audience_id, tenant_id)
+    if audience is None:
+        raise not_found()
+    return opened.control.audiences.members(audience.audience_id)["person_id"].combine_chunks()
 
 
 def _seeds(opened: Resources, view: View, tenant_id: str, definition: LookalikeAudience) -> pa.Array:
     """Person ids of the seeds. Raises the 404 for an audience that is not the tenant's."""
     if definition.seed_audience_id is not None:
-        audience = opened.control.audiences.get(definition.seed_audience_id, tenant_id)
-        if audience is None:
-            raise not_found()
-        return opened.control.audiences.members(audience.audience_id)["person_id"].combine_chunks()
+        return _members(opened, tenant_id, definition.seed_audience_id)
     members = view.resolution.members
     given = definition.seeds or []
     found = [
