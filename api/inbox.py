@@ -95,15 +95,18 @@ def _refreshed(refreshing: Refreshing, progress: Progress, log: Any) -> bool:
 
 @contextmanager
 def keeping(workspace: Workspace) -> Iterator[Borrow]:
-    """Lends one graph store while the block runs, opened at its first use, which takes many small changes in milliseconds."""
+    """Lends one graph store while the block runs, to one writer at a time: opened at its first use, it takes many small changes
+    in milliseconds."""
     with ExitStack() as opened:
         kept: list[GraphStore] = []
+        lending = threading.Lock()
 
         @contextmanager
         def borrow() -> Iterator[GraphStore]:
-            if not kept:
-                kept.append(opened.enter_context(workspace.store(read_only=False, live=True)))
-            yield kept[0]
+            with lending:
+                if not kept:
+                    kept.append(opened.enter_context(workspace.store(read_only=False, live=True)))
+                yield kept[0]
 
         yield borrow
 

@@ -6,6 +6,10 @@ TesseraError
 │   ├── UnknownTable
 │   ├── DuplicateTable
 │   ├── UnreadableFile
+│   ├── UnknownAudience        no such audience of this tenant
+│   ├── AudienceChanged        another definition was written meanwhile; worth another try
+│   ├── AudienceCycle          an audience would be made from itself
+│   ├── TooFewSeeds            too few of the seeds can be used
 │   └── SignalRefused          a consent string that permits nothing (graph.privacy.signals)
 ├── HomeError                  the home folder cannot be used
 │   ├── HomeLocked             another process writes to it
@@ -32,6 +36,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
+    "AudienceChanged",
+    "AudienceCycle",
     "DuplicateTable",
     "ForeignGraph",
     "HomeError",
@@ -49,6 +55,8 @@ __all__ = [
     "StoreRefused",
     "StoreUnavailable",
     "TesseraError",
+    "TooFewSeeds",
+    "UnknownAudience",
     "UnknownQuery",
     "UnknownTable",
     "UnreadableFile",
@@ -96,6 +104,38 @@ class UnreadableFile(InputError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}; nothing of this file was taken")
+
+
+class UnknownAudience(InputError):
+    """No such audience, or another tenant's."""
+
+    def __init__(self, audience_id: str) -> None:
+        self.audience_id = audience_id
+        super().__init__(f"no audience {audience_id!r} of this tenant; list them with `tessera audience list`")
+
+
+class AudienceChanged(InputError):
+    """An audience got another definition while its people were being chosen."""
+
+    def __init__(self, audience_id: str) -> None:
+        self.audience_id = audience_id
+        super().__init__(f"audience {audience_id} was defined anew meanwhile; nothing was changed, try again")
+
+
+class AudienceCycle(InputError):
+    """A definition that leads back to its own audience. `cycle` is the way, both ends included."""
+
+    def __init__(self, cycle: Sequence[str]) -> None:
+        self.cycle = tuple(cycle)
+        super().__init__(f"the definition refers to itself: {' → '.join(cycle)}; take one of these references out")
+
+
+class TooFewSeeds(InputError):
+    """Too few of a lookalike's seeds are people who permit it, or nobody else is left."""
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        super().__init__(f"fewer than {least} of the seeds are people who permit this use, or nobody else is left; give others")
 
 
 class HomeError(TesseraError):

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from api.cli import demo, evaluation, exports, graph_commands, identity, models, release, serving, stages
+from api.cli import audiences, demo, evaluation, exports, graph_commands, identity, models, release, serving, stages
 from api.cli.console import fail
 from graph.errors import TesseraError
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
-for group in (stages, exports, evaluation, models, graph_commands, identity, release, serving, demo):
+for group in (stages, exports, evaluation, models, graph_commands, identity, audiences, release, serving, demo):
     group.register(app)
 
 

@@ -1,26 +1,24 @@
-"""Commands about what may leave and who said so: audiences, subgraphs, consent, API keys."""
+"""Commands about what may leave and who said so: subgraphs, consent, API keys."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.console import emit, fail, progress, say, table
+from api.cli.console import emit, fail, say, table
 from api.cli.graph_commands import node
-from api.cli.options import Json, Out, Quiet, workspace
+from api.cli.options import Json, workspace
 from graph.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from graph.privacy import Denied, Released
 
-__all__ = ["register"]
+__all__ = ["Tenant", "let_out", "register", "written"]
 
 Tenant = Annotated[str, typer.Option(help="Whose audience it is.")]
 
-audience = typer.Typer(help="Audiences: make, list, release.", no_args_is_help=True)
 subgraph = typer.Typer(help="Privacy-filtered pieces of the identity graph.", no_args_is_help=True)
 consent = typer.Typer(help="What a subject permits.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -28,86 +26,9 @@ key = typer.Typer(help="API keys.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.add_typer(audience, name="audience")
     app.add_typer(subgraph, name="subgraph")
     app.add_typer(consent, name="consent")
     app.add_typer(key, name="key")
-
-
-@audience.command("create")
-def audience_create(
-    definition: Annotated[Path, typer.Argument(help="JSON file with the definition, as POST /v1/audiences takes it.")],
-    tenant: Tenant = "default",
-    as_json: Json = False,
-) -> None:
-    """Build an audience from its definition and store it."""
-    from api import audiences
-
-    try:
-        document = json.loads(definition.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{definition}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{definition}: no JSON ({error})") from error
-    opened = workspace()
-    with opened.home.writing("audience create"):
-        made = audiences.create(opened, tenant, document)
-    emit(made) if as_json else say(f"{made['audience_id']}: {made['name']}, {made['size']:,} people")
-
-
-@audience.command("list")
-def audience_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None, as_json: Json = False) -> None:
-    """The audiences there are."""
-    with workspace().control() as control:
-        rows = [
-            {"audience_id": a.audience_id, "tenant": a.tenant_id, "name": a.name, "kind": a.kind.value, "size": a.size}
-            for a in control.audiences.all(tenant)
-        ]
-    emit(rows) if as_json else table(rows)
-
-
-@audience.command("export")
-def audience_export(
-    audience_id: Annotated[str, typer.Argument()],
-    out: Out,
-    recipient: Annotated[str, typer.Option(help="Who gets the file; pseudonyms differ between recipients.")],
-    tenant: Tenant = "default",
-    form: Annotated[
-        str,
-        typer.Option("--format", help="`pseudonyms`; `openrtb` (.jsonl); hashed for `google`, `meta`, `tiktok`, `uid2` (.csv)."),
-    ] = "pseudonyms",
-    segment: Annotated[
-        list[str] | None,
-        typer.Option(help="OpenRTB: what stands for the audience, 4:ID or 9:ID; else the IAB tags of its rule. Repeat it."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Write an audience's people as pseudonyms or for an advertising platform, by the rules for row lists."""
-    from api import audiences
-    from graph.export import write_audience, write_openrtb, write_upload
-    from graph.files import SUFFIXES
-    from graph.privacy import PLATFORMS
-
-    suffixes = {"pseudonyms": SUFFIXES, "openrtb": (".jsonl",)} | dict.fromkeys(PLATFORMS, (".csv",))
-    if form not in suffixes:
-        raise InputError(f"--format {form!r} is not one of {', '.join(suffixes)}")
-    if out.suffix not in suffixes[form]:  # before anything is released
-        raise InputError(
-            f"{out}: cannot write {form} as {out.suffix or 'a file without suffix'}; use {', '.join(suffixes[form])}"
-        )
-    if segment and form != "openrtb":
-        raise InputError("--segment is for --format openrtb")
-    asked = workspace(), tenant, audience_id, recipient
-    if form in PLATFORMS:
-        with progress(quiet or as_json) as show:
-            uploaded = audiences.release_upload(*asked, PLATFORMS[form], show)
-        manifest = write_upload(_let_out(uploaded), out)
-    elif form == "openrtb":
-        manifest = write_openrtb(_let_out(audiences.release(*asked, segments=segment or [])), out)
-    else:
-        manifest = write_audience(_let_out(audiences.release(*asked)), out)
-    _written(out, manifest.counts, as_json)
 
 
 @subgraph.command("export")
@@ -120,14 +41,14 @@ def subgraph_export(
     as_json: Json = False,
 ) -> None:
     """Write a piece of the identity graph in which nobody can be found again."""
-    from api import audiences
+    from api.audiences import operator
     from graph.export import write_subgraph
     from graph.privacy import SubgraphLevel
 
     if level not in list(SubgraphLevel):
         raise InputError(f"--level {level!r} is not one of {', '.join(SubgraphLevel)}")
-    answer = audiences.release_subgraph(workspace(), tenant, audience_id, SubgraphLevel(level), recipient)
-    _written(out, write_subgraph(_let_out(answer), out).counts, as_json)
+    answer = operator.release_subgraph(workspace(), tenant, audience_id, SubgraphLevel(level), recipient)
+    written(out, write_subgraph(let_out(answer), out).counts, as_json)
 
 
 @consent.command("show")
@@ -230,7 +151,7 @@ def key_revoke(key_id: Annotated[str, typer.Argument()]) -> None:
     say("revoked")
 
 
-def _let_out(answer: Released[Any] | Denied) -> Released[Any]:
+def let_out(answer: Released[Any] | Denied) -> Released[Any]:
     """What the gate released; what it denied ends the command, with the reason, since the operator may know it."""
     from graph.privacy import Denied
 
@@ -240,7 +161,8 @@ def _let_out(answer: Released[Any] | Denied) -> Released[Any]:
     return answer
 
 
-def _written(out: Path, counts: Any, as_json: bool) -> None:
+def written(out: Path, counts: Any, as_json: bool) -> None:
+    """Say what a file holds."""
     if as_json:
         emit({"file": str(out), **counts})
     else:

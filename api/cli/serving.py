@@ -54,18 +54,27 @@ def serve(
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Take what is waiting, then end.")] = False, quiet: Quiet = False
 ) -> None:
-    """Take calls from Kafka (TESSERA_KAFKA) and from the inbox into lake and graph, again and again."""
+    """Take calls from Kafka (TESSERA_KAFKA) and the inbox into lake and graph, and fill audiences again that are due."""
     import signal
+    import sys
     import threading
 
     from api import inbox, refreshing
+    from api.audiences.due import Refiller, refilling
+    from api.audiences.ground import HomeGround
+    from api.http.logs import make_logger
+    from api.pipeline import now
 
     opened = workspace()
-    with opened.home.writing("worker"), progress(quiet) as show:
+    with opened.home.writing("worker"), opened.control() as control, progress(quiet) as show:
         if not once:
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            with inbox.keeping(opened) as borrow, inbox.consuming(opened, stop):
+            with (
+                inbox.keeping(opened) as borrow,
+                refilling(HomeGround(opened, control, borrow), now, make_logger(sys.stderr)),
+                inbox.consuming(opened, stop),
+            ):
                 inbox.drain_for_ever(opened, borrow, show, stop)
             return
         # Ended early, by a signal, this is taken up by the next: what is committed in Kafka is on disk.
@@ -76,3 +85,5 @@ def worker(
         say(f"took {inbox.drain(opened, opened.writable_store, show):,} files")
         with closing(refreshing.Refreshing(opened)) as following:
             following.follow(show)
+        filled = Refiller(HomeGround(opened, control, opened.writable_store), now).round()
+        say(f"filled {sum(version is not None for _, version in filled):,} audiences of {len(filled):,} that were due")

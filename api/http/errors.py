@@ -77,8 +77,14 @@ def translate(error: domain.TesseraError) -> Problem | None:
         case domain.MissingExtra():
             detail = f"This deployment lacks an optional part; its operator has to install 'tessera[{error.extra}]'."
             return Problem("missing-extra", 501, "Not installed", detail, extra={"extra": error.extra})
-        case domain.UnknownQuery():
+        case domain.UnknownQuery() | domain.UnknownAudience():
             return _NOT_FOUND
+        case domain.TooFewSeeds():
+            detail = "Too few of the seeds are people who permit this use."
+            return Problem("no-usable-seeds", 422, "Invalid request", detail)
+        case domain.AudienceCycle():
+            detail = f"The definition refers to itself: {' → '.join(error.cycle)}."
+            return Problem("cyclic-audience", 422, "Invalid request", detail)
         case domain.QueryError():
             return Problem("invalid-parameters", 422, "Invalid request", "The query does not take these parameters.")
         case domain.InputError():

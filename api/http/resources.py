@@ -16,11 +16,13 @@ import duckdb
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
+from api.audiences.due import refilling
 from api.http.door import Door
 from api.http.inbox import Inbox
 from api.http.metrics import Metrics
 from api.http.view import View, current_state, open_view
 from api.inbox import draining
+from api.pipeline import now
 from api.settings import Settings
 from api.workspace import Workspace
 from graph.errors import NothingResolved, TesseraError
@@ -96,10 +98,11 @@ class Resources:
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        """While the block runs, take collected calls into the graph now and then, and follow the home: what this or another
-        process writes is served within a second or so."""
+        """While the block runs, take collected calls into the graph now and then, fill audiences again that are due, and follow
+        the home: what this or another process writes is served within a second or so."""
         with ExitStack() as worker:
             await run_sync(worker.enter_context, draining(self.workspace, self.lend))
+            await run_sync(worker.enter_context, refilling(self, now, self._log))
             task = asyncio.create_task(self._follow())
             try:
                 yield

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from api.http.audience_rules import RulePeople
+from api.audiences.people import RulePeople
+from api.audiences.sensitive_contents import SensitiveTexts
 from api.http.identities import IdentityIndex
 from api.http.interests import InterestIndex
 from api.http.reasons import ReasonIndex
@@ -25,6 +26,7 @@ from gnn.recommend.stored import Offer
 from graph.control import Control
 from graph.errors import NothingResolved
 from graph.home import Home
+from graph.interests import ABOUT
 from graph.privacy import Gate
 from graph.resolution import Resolution
 from graph.resolve import IdentityLog, load
@@ -111,11 +113,13 @@ def open_view(workspace: Workspace, control: Control, before: View | None = None
     resolution = load(workspace.home)
     interests = InterestIndex.open(workspace.home.models, None if before is None else before.interests)
     consents = consents_of(workspace, resolution, control)
-    gate = Gate(consents, control, workspace.key, sensitive=interests.sensitive, clock=now)
 
     def connect() -> duckdb.DuckDBPyConnection:
         return workspace.lake.connect(memory_limit=workspace.settings.memory_limit)
 
+    model = interests.model
+    sensitive = SensitiveTexts(interests.sensitive, lambda: ABOUT.empty_table() if model is None else model.about, connect)
+    gate = Gate(consents, control, workspace.key, sensitive=sensitive, clock=now)
     recommendations = RecommendationIndex.open(
         interests.model,
         resolution,
@@ -125,7 +129,7 @@ def open_view(workspace: Workspace, control: Control, before: View | None = None
         before=None if before is None else before.recommendations,
     )
     reasons = ReasonIndex(workspace, interests.model, connect, None if before is None else before.reasons)
-    people = RulePeople(resolution, connect, interests)
+    people = RulePeople(resolution, connect, interests, now)
     identities = IdentityIndex(resolution)
     return View(workspace, state, resolution, identities, aliases, gate, interests, people, recommendations, reasons)
 

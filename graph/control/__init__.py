@@ -1,20 +1,26 @@
 """The control store: tenants, API keys, audiences, consent log, exports, audit."""
 
-from graph.control.audiences import AUDIENCE_PREFIX, Audience, AudienceKind, Audiences
+from graph.control.audience_members import SEEDS
+from graph.control.audiences import KEPT_VERSIONS, Audience, AudienceKind, Audiences, AudienceVersion, Definition
 from graph.control.audit import AuditEntry, AuditLog
 from graph.control.consents import ConsentLog, ConsentRecord
 from graph.control.engine import ControlUnavailable
 from graph.control.exports import Export, ExportRequest, Exports
 from graph.control.keys import ApiKey, ApiKeys, Scope
+from graph.control.leases import Leases
+from graph.control.references import AUDIENCE_PREFIX, audiences_in, texts_of
 from graph.control.store import Control, sqlite_url
 from graph.control.tenants import Tenant, Tenants
 
 __all__ = [
     "AUDIENCE_PREFIX",
+    "KEPT_VERSIONS",
+    "SEEDS",
     "ApiKey",
     "ApiKeys",
     "Audience",
     "AudienceKind",
+    "AudienceVersion",
     "Audiences",
     "AuditEntry",
     "AuditLog",
@@ -22,11 +28,15 @@ __all__ = [
     "ConsentRecord",
     "Control",
     "ControlUnavailable",
+    "Definition",
     "Export",
     "ExportRequest",
     "Exports",
+    "Leases",
     "Scope",
     "Tenant",
     "Tenants",
+    "audiences_in",
     "sqlite_url",
+    "texts_of",
 ]

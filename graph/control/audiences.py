@@ -1,38 +1,36 @@
-"""Audiences and their members. A version's members are written whole, in one transaction, before it becomes the current one;
-the version before it goes then.
+"""Audiences, their versions and their definitions. Each filling is a version: its members are written whole, in the transaction
+that makes it the current one, sets when the next is due and, where the definition changes, writes that.
 
-Members are an Arrow table: person_id, and optionally score (null for rule audiences); the order of rows is the rank.
+Members are an Arrow table: person_id, and optionally score (null for rule audiences); the order of rows is the rank. Those of the
+last `KEPT_VERSIONS` versions are kept, of older ones the counts.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Select, delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session, aliased
 
 from graph.audiences import AUDIENCES, MEMBER_OF
 from graph.audiences import Audiences as Tables
+from graph.control.audience_members import MEMBERS, as_seeds, chunks_of, current_chunks, members_of, seeds_as_bytes, write_members
 from graph.control.engine import Database
-from graph.control.models import AudienceChunkRow, AudienceRow
-from graph.errors import InputError
+from graph.control.models import AudienceChunkRow, AudienceDefinitionRow, AudienceRow, AudienceVersionRow
+from graph.control.references import AUDIENCE_PREFIX, audiences_in, cycle_through
+from graph.errors import AudienceChanged, AudienceCycle, InputError, UnknownAudience
 
-__all__ = ["AUDIENCE_PREFIX", "MEMBERS", "Audience", "AudienceKind", "Audiences"]
+__all__ = ["KEPT_VERSIONS", "Audience", "AudienceKind", "AudienceVersion", "Audiences", "Definition"]
 
-MEMBERS = pa.schema([("person_id", pa.string()), ("rank", pa.int64()), ("score", pa.float64())])
-"""What `members` gives: rank counts from 1."""
-
-AUDIENCE_PREFIX = "aud-"
-"""How every audience's id begins."""
-
-_CHUNK = 50_000
+KEPT_VERSIONS = 10
+"""Members of so many versions of an audience are kept."""
 
 
 class AudienceKind(StrEnum):
@@ -43,8 +41,22 @@ class AudienceKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Definition:
+    """What makes an audience. `definition` is any JSON object; tags and audiences that it names as strings are found in it by the
+    privacy gate, wherever they stand. `seeds` are listed ones, kind and id (`SEEDS`); `refresh_every` is how often it is filled
+    again by itself, None for never."""
+
+    name: str
+    kind: AudienceKind
+    definition: Mapping[str, Any]
+    seeds: pa.Table | None = None
+    refresh_every: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Audience:
-    """An audience without its members. Version 0 has none yet."""
+    """An audience without its members. Version 0 has none yet. `published` is the version that the graph store is known to hold;
+    `refresh_problem` says why the last filling by itself came to nothing."""
 
     audience_id: str
     tenant_id: str
@@ -55,6 +67,25 @@ class Audience:
     size: int
     created_at: datetime
     updated_at: datetime
+    definition_number: int = 1
+    published: int | None = None
+    refresh_every: timedelta | None = None
+    refresh_at: datetime | None = None
+    refresh_problem: str | None = None
+
+
+@dataclass(frozen=True)
+class AudienceVersion:
+    """One filling by `definition`. `added` and `removed` count people against the version before, which was made by
+    `definition_before`; None where that is not known."""
+
+    version: int
+    at: datetime
+    size: int
+    added: int | None
+    removed: int | None
+    definition: Mapping[str, Any]
+    definition_before: Mapping[str, Any] | None
 
 
 class Audiences:
@@ -63,22 +94,24 @@ class Audiences:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, tenant_id: str, name: str, kind: AudienceKind, definition: Mapping[str, Any], *, now: datetime) -> Audience:
-        """A new, empty audience of an existing tenant. `definition` is any JSON object; tags and seed audiences that it
-        names as strings are found in it by the privacy gate, wherever they stand."""
+    def create(
+        self,
+        tenant_id: str,
+        name: str,
+        kind: AudienceKind,
+        definition: Mapping[str, Any],
+        *,
+        now: datetime,
+        seeds: pa.Table | None = None,
+        refresh_every: timedelta | None = None,
+    ) -> Audience:
+        """A new, empty audience of an existing tenant; what it is made of as in `Definition`."""
+        audience_id = f"{AUDIENCE_PREFIX}{secrets.token_hex(8)}"
         with self._database.writing() as session:
             row = AudienceRow(
-                audience_id=f"{AUDIENCE_PREFIX}{secrets.token_hex(8)}",
-                tenant_id=tenant_id,
-                name=name,
-                kind=AudienceKind(kind).value,
-                definition=dict(definition),
-                version=0,
-                size=0,
-                created_at=now,
-                updated_at=now,
+                audience_id=audience_id, tenant_id=tenant_id, version=0, size=0, created_at=now, definition_number=0
             )
-            session.add(row)
+            _define(session, row, Definition(name, AudienceKind(kind), definition, seeds, refresh_every), now)
             return _audience(row)
 
     def get(self, audience_id: str, tenant_id: str) -> Audience | None:
@@ -95,8 +128,56 @@ class Audiences:
         with self._database.reading() as session:
             return [_audience(row) for row in session.scalars(query)]
 
-    def fill(self, audience_id: str, members: pa.Table, *, now: datetime) -> Audience:
-        """Make `members` the audience's next version. Raises InputError for an unknown audience, a null or repeated person."""
+    def due(self, now: datetime) -> list[Audience]:
+        """Audiences of all tenants whose time to be filled again has come; those longest due first."""
+        query = select(AudienceRow).where(AudienceRow.refresh_at <= now).order_by(AudienceRow.refresh_at, AudienceRow.audience_id)
+        with self._database.reading() as session:
+            return [_audience(row) for row in session.scalars(query)]
+
+    def unpublished(self) -> list[Audience]:
+        """Filled audiences of all tenants that the graph store may hold an earlier version of."""
+        behind = (AudienceRow.published.is_(None)) | (AudienceRow.published != AudienceRow.version)
+        query = select(AudienceRow).where(AudienceRow.version > 0, behind).order_by(AudienceRow.audience_id)
+        with self._database.reading() as session:
+            return [_audience(row) for row in session.scalars(query)]
+
+    def seeds(self, audience_id: str) -> pa.Table | None:
+        """Listed seeds of the current definition, after `SEEDS`; None where it lists none."""
+        query = (
+            select(AudienceDefinitionRow.seeds)
+            .join(AudienceRow, AudienceRow.audience_id == AudienceDefinitionRow.audience_id)
+            .where(AudienceRow.audience_id == audience_id, AudienceDefinitionRow.number == AudienceRow.definition_number)
+        )
+        with self._database.reading() as session:
+            kept = session.scalar(query)
+        return None if kept is None else as_seeds(kept)
+
+    def definitions(self, audience_id: str, tenant_id: str) -> list[Mapping[str, Any]]:
+        """Every definition that the tenant's audience has had; empty when it is absent or another tenant's."""
+        query = (
+            select(AudienceDefinitionRow.definition)
+            .join(AudienceRow, AudienceRow.audience_id == AudienceDefinitionRow.audience_id)
+            .where(AudienceRow.audience_id == audience_id, AudienceRow.tenant_id == tenant_id)
+            .order_by(AudienceDefinitionRow.number)
+        )
+        with self._database.reading() as session:
+            return list(session.scalars(query))
+
+    def fill(
+        self,
+        audience_id: str,
+        members: pa.Table,
+        *,
+        now: datetime,
+        chosen_by: Audience | None = None,
+        definition: Definition | None = None,
+    ) -> Audience:
+        """Make `members` the audience's next version, and the next filling due as often as it is wanted.
+
+        `chosen_by` is the audience as it was when the members were chosen, `definition` a new one that takes the place of the one
+        before. Raises UnknownAudience; InputError for a null or repeated person; AudienceChanged where the audience has got
+        another definition than `chosen_by` has; AudienceCycle where the new definition leads back to the audience itself.
+        """
         people = members["person_id"].combine_chunks()
         if people.null_count or pc.count_distinct(people).as_py() != len(people):
             raise InputError(f"audience {audience_id}: a member is null or given twice; give each person once")
@@ -104,25 +185,77 @@ class Audiences:
             self._database.serialise(session)
             row = session.get(AudienceRow, audience_id)
             if row is None:
-                raise InputError(f"no audience {audience_id}; list them with `tessera audience list`")
-            version = row.version + 1
-            for start in range(0, len(people), _CHUNK):
-                session.add(_chunk(audience_id, version, start, members.slice(start, _CHUNK)))
-                session.flush()
-            session.execute(
-                delete(AudienceChunkRow).where(AudienceChunkRow.audience_id == audience_id, AudienceChunkRow.version < version)
+                raise UnknownAudience(audience_id)
+            if chosen_by is not None and chosen_by.definition_number != row.definition_number:
+                raise AudienceChanged(audience_id)
+            if definition is not None:
+                _refuse_cycle(session, row, definition.definition)
+                _define(session, row, definition, now)
+            before = [part["person_id"] for _, part in members_of(session, chunks_of(audience_id, row.version))]
+            known = pa.chunked_array(before, pa.string()).combine_chunks()
+            kept = pc.sum(pc.is_in(people.cast(pa.string()), value_set=known)).as_py() or 0
+            row.version += 1
+            row.size, row.updated_at, row.refresh_problem = len(people), now, None
+            row.refresh_at = None if row.refresh_seconds is None else now + timedelta(seconds=row.refresh_seconds)
+            write_members(session, audience_id, row.version, members)
+            session.add(
+                AudienceVersionRow(
+                    audience_id=audience_id,
+                    version=row.version,
+                    definition_number=row.definition_number,
+                    at=now,
+                    size=len(people),
+                    added=len(people) - kept,
+                    removed=len(known) - kept,
+                )
             )
-            row.version, row.size, row.updated_at = version, len(people), now
+            old = AudienceChunkRow.version <= row.version - KEPT_VERSIONS
+            session.execute(delete(AudienceChunkRow).where(AudienceChunkRow.audience_id == audience_id, old))
             return _audience(row)
 
-    def members(self, audience_id: str, *, offset: int = 0, limit: int | None = None) -> pa.Table:
-        """Members of the current version in rank order, after `MEMBERS`; empty for an audience that is unknown or has none."""
+    def postpone(self, audience_id: str, problem: str, *, now: datetime) -> None:
+        """A filling came to nothing: the members stay, and the next is due as if it had. `problem` is a line without personal
+        data."""
+        with self._database.writing() as session:
+            row = session.get(AudienceRow, audience_id)
+            if row is not None and row.refresh_seconds is not None:
+                row.refresh_at, row.refresh_problem = now + timedelta(seconds=row.refresh_seconds), problem
+
+    def set_published(self, audience_id: str, version: int) -> None:
+        """The graph store holds this version."""
+        with self._database.writing(flushed=False) as session:
+            session.execute(update(AudienceRow).where(AudienceRow.audience_id == audience_id).values(published=version))
+
+    def versions(self, audience_id: str, *, before: int | None = None, limit: int | None = None) -> list[AudienceVersion]:
+        """Fillings of an audience, the newest first; `before` is a version of which only earlier ones are wanted."""
+        own, earlier, its = AudienceDefinitionRow, aliased(AudienceVersionRow), aliased(AudienceDefinitionRow)
+        row = AudienceVersionRow
+        query = (
+            select(row, own.definition, its.definition)
+            .join(own, (own.audience_id == row.audience_id) & (own.number == row.definition_number))
+            .outerjoin(earlier, (earlier.audience_id == row.audience_id) & (earlier.version == row.version - 1))
+            .outerjoin(its, (its.audience_id == row.audience_id) & (its.number == earlier.definition_number))
+            .where(row.audience_id == audience_id)
+            .order_by(row.version.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(row.version < before)
+        with self._database.reading() as session:
+            return [
+                AudienceVersion(found.version, found.at, found.size, found.added, found.removed, definition, other)
+                for found, definition, other in session.execute(query)
+            ]
+
+    def members(self, audience_id: str, *, offset: int = 0, limit: int | None = None, version: int | None = None) -> pa.Table:
+        """Members of a version (the current one by default) in rank order, after `MEMBERS`; empty for an audience that is unknown
+        or has none, and for a version whose members are not kept any more."""
         last = None if limit is None else offset + limit
-        query = _current().where(AudienceChunkRow.audience_id == audience_id, AudienceChunkRow.last_rank > offset)
+        query = chunks_of(audience_id, version).where(AudienceChunkRow.last_rank > offset)
         if last is not None:
             query = query.where(AudienceChunkRow.first_rank <= last)
         with self._database.reading() as session:
-            chunks = [_members(row) for row in session.scalars(query)]
+            chunks = [part for _, part in members_of(session, query)]
         table = pa.concat_tables([MEMBERS.empty_table(), *chunks])
         before = offset - int(chunks[0]["rank"][0].as_py()) + 1 if chunks else 0
         return table.slice(max(before, 0), limit)
@@ -138,7 +271,7 @@ class Audiences:
             audiences = [dict(row) for row in session.execute(filled).mappings()]
             member_of = [
                 pa.table({"person_id": part["person_id"], "audience_id": pa.repeat(audience_id, part.num_rows)})
-                for audience_id, part in ((row.audience_id, _members(row)) for row in session.scalars(_current()))
+                for audience_id, part in members_of(session, current_chunks())
             ]
         return Tables(pa.Table.from_pylist(audiences, schema=AUDIENCES), pa.concat_tables([MEMBER_OF.empty_table(), *member_of]))
 
@@ -146,53 +279,56 @@ class Audiences:
         """Ids of the audiences that a person is in. Reads the members of all."""
         with self._database.reading() as session:
             found = {
-                row.audience_id
-                for row in session.scalars(_current())
-                if pc.any(pc.equal(_members(row)["person_id"], person_id)).as_py()
+                audience_id
+                for audience_id, part in members_of(session, current_chunks())
+                if pc.any(pc.equal(part["person_id"], person_id)).as_py()
             }
         return sorted(found)
 
     def delete(self, audience_id: str, tenant_id: str) -> bool:
-        """Delete the tenant's audience with its members; False when there is none."""
+        """Delete the tenant's audience with its versions and members; False when there is none."""
         with self._database.writing() as session:
             row = session.get(AudienceRow, audience_id)
             if row is None or row.tenant_id != tenant_id:
                 return False
-            session.execute(delete(AudienceChunkRow).where(AudienceChunkRow.audience_id == audience_id))
+            for table in (AudienceChunkRow, AudienceVersionRow, AudienceDefinitionRow):
+                session.execute(delete(table).where(table.audience_id == audience_id))
             session.delete(row)
             return True
 
 
-def _current() -> Select[AudienceChunkRow]:
-    """Chunks of the current versions, in the order of audience and rank."""
-    return (
-        select(AudienceChunkRow)
-        .join(AudienceRow, AudienceRow.audience_id == AudienceChunkRow.audience_id)
-        .where(AudienceChunkRow.version == AudienceRow.version)
-        .order_by(AudienceChunkRow.audience_id, AudienceChunkRow.first_rank)
-        .execution_options(yield_per=1)
+def _define(session: Session, row: AudienceRow, definition: Definition, now: datetime) -> None:
+    """Give the audience a definition, the next by number."""
+    row.name, row.kind, row.definition = definition.name, definition.kind.value, dict(definition.definition)
+    row.definition_number += 1
+    row.updated_at, row.refresh_problem = now, None
+    every = definition.refresh_every
+    row.refresh_seconds = None if every is None else int(every.total_seconds())
+    row.refresh_at = None if every is None else now + every
+    session.add(row)
+    session.flush()
+    listed = definition.seeds
+    session.add(
+        AudienceDefinitionRow(
+            audience_id=row.audience_id,
+            number=row.definition_number,
+            kind=row.kind,
+            definition=row.definition,
+            seeds=None if listed is None else seeds_as_bytes(listed["kind"], listed["id"]),
+            at=now,
+        )
     )
 
 
-def _chunk(audience_id: str, version: int, start: int, part: pa.Table) -> AudienceChunkRow:
-    scores = part["score"].cast(pa.float64()) if "score" in part.column_names else pa.nulls(part.num_rows, pa.float64())
-    table = pa.table({"person_id": part["person_id"].cast(pa.string()), "score": scores})
-    out = pa.BufferOutputStream()
-    with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return AudienceChunkRow(
-        audience_id=audience_id,
-        version=version,
-        first_rank=start + 1,
-        last_rank=start + part.num_rows,
-        members=out.getvalue().to_pybytes(),
-    )
+def _refuse_cycle(session: Session, row: AudienceRow, definition: Mapping[str, Any]) -> None:
+    """In the transaction that writes the definition, so that two at once cannot close a cycle between them."""
 
+    def named_by(audience_id: str) -> Sequence[str]:
+        other = session.get(AudienceRow, audience_id)
+        return [] if other is None or other.tenant_id != row.tenant_id else audiences_in(other.definition)
 
-def _members(row: AudienceChunkRow) -> pa.Table:
-    table = pa.ipc.open_stream(row.members).read_all()
-    ranks = np.arange(row.first_rank, row.last_rank + 1, dtype=np.int64)
-    return pa.table([table["person_id"], pa.array(ranks), table["score"]], schema=MEMBERS)
+    if (cycle := cycle_through(row.audience_id, audiences_in(definition), named_by)) is not None:
+        raise AudienceCycle(cycle)
 
 
 def _audience(row: AudienceRow) -> Audience:
@@ -206,4 +342,9 @@ def _audience(row: AudienceRow) -> Audience:
         row.size,
         row.created_at,
         row.updated_at,
+        row.definition_number,
+        row.published,
+        None if row.refresh_seconds is None else timedelta(seconds=row.refresh_seconds),
+        row.refresh_at,
+        row.refresh_problem,
     )

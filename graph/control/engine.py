@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
+from graph.control.migrations import migrate
 from graph.control.models import SCHEMA_VERSION, Base, SchemaVersionRow
 from graph.errors import HomeError, HomeNotWritable, MissingExtra, SettingsError, StoreUnavailable, TesseraError
 
@@ -177,6 +178,8 @@ class Database:
                 )
             if found != SCHEMA_VERSION:
                 Base.metadata.create_all(connection)
+                if found is not None:
+                    migrate(session, found)
                 session.query(SchemaVersionRow).delete()
                 session.add(SchemaVersionRow(version=SCHEMA_VERSION))
 

@@ -16,18 +16,22 @@ __all__ = [
     "SCHEMA_VERSION",
     "ApiKeyRow",
     "AudienceChunkRow",
+    "AudienceDefinitionRow",
     "AudienceRow",
+    "AudienceVersionRow",
     "AuditRow",
     "Base",
     "ConsentRow",
     "ExportRow",
+    "LeaseRow",
     "SchemaVersionRow",
     "TenantRow",
     "UtcDateTime",
 ]
 
-SCHEMA_VERSION = 1
-"""Raised by one with every change of these tables; a store of a newer version is refused."""
+SCHEMA_VERSION = 2
+"""Raised by one with every change of these tables; a store of a newer version is refused, one of an older version is migrated
+(`graph.control.migrations`): new columns are therefore nullable or have a default of the database."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -88,7 +92,8 @@ class ApiKeyRow(Base):
 
 
 class AudienceRow(Base):
-    """An audience: what defines it, and which version of its members is the current one (0: never computed)."""
+    """An audience: what defines it now, which version of its members is the current one (0: never computed), which one the graph
+    store holds (null: unknown), and when it is due again. `definition` is that of `definition_number`, without seeds."""
 
     __tablename__ = "audiences"
     audience_id: Mapped[str] = mapped_column(primary_key=True)
@@ -100,6 +105,40 @@ class AudienceRow(Base):
     size: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    definition_number: Mapped[int] = mapped_column(server_default="1")
+    published: Mapped[int | None]
+    refresh_seconds: Mapped[int | None]
+    refresh_at: Mapped[datetime | None]
+    refresh_problem: Mapped[str | None]
+
+
+class AudienceDefinitionRow(Base):
+    """One definition that an audience has had, the first with number 1. `seeds` are the listed ones, kind and id, as an Arrow IPC
+    stream: a million of them would make every listing of audiences slow if they stood in the JSON."""
+
+    __tablename__ = "audience_definitions"
+    audience_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    definition: Mapped[dict[str, Any]]
+    seeds: Mapped[bytes | None] = mapped_column(deferred=True)
+    at: Mapped[datetime]
+    __table_args__ = (ForeignKeyConstraint(["audience_id"], ["audiences.audience_id"], ondelete="CASCADE"),)
+
+
+class AudienceVersionRow(Base):
+    """One filling of an audience: by which definition, when, how many people, how many more and fewer than the version before
+    (null: not known, for versions that were made before this was kept). Kept for good; the members only of the last few."""
+
+    __tablename__ = "audience_versions"
+    audience_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    definition_number: Mapped[int]
+    at: Mapped[datetime]
+    size: Mapped[int]
+    added: Mapped[int | None]
+    removed: Mapped[int | None]
+    __table_args__ = (ForeignKeyConstraint(["audience_id"], ["audiences.audience_id"], ondelete="CASCADE"),)
 
 
 class AudienceChunkRow(Base):
@@ -113,6 +152,15 @@ class AudienceChunkRow(Base):
     last_rank: Mapped[int]
     members: Mapped[bytes]
     __table_args__ = (ForeignKeyConstraint(["audience_id"], ["audiences.audience_id"], ondelete="CASCADE"),)
+
+
+class LeaseRow(Base):
+    """Who may do a piece of background work, and until when others keep off it."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    until: Mapped[datetime]
 
 
 class ConsentRow(Base):

@@ -17,6 +17,7 @@ from graph.control.consents import ConsentLog
 from graph.control.engine import Database
 from graph.control.exports import Exports
 from graph.control.keys import ApiKeys
+from graph.control.leases import Leases
 from graph.control.tenants import Tenants
 from graph.home import Home
 
@@ -43,6 +44,7 @@ class Control:
         self.audiences = Audiences(self._database)
         self.consents = ConsentLog(self._database)
         self.exports = Exports(self._database)
+        self.leases = Leases(self._database)
         self.audit = AuditLog(self._database)
 
     @classmethod

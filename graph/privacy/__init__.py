@@ -14,6 +14,7 @@ from graph.privacy.payloads import (
     SubgraphLevel,
     SubgraphNode,
     UploadRows,
+    VersionCounts,
 )
 from graph.privacy.platforms import PLATFORMS, Accounts, Platform
 from graph.privacy.purposes import LegalBasis, Purpose, Use, legal_basis, purpose_of
@@ -49,6 +50,7 @@ __all__ = [
     "SubgraphNode",
     "UploadRows",
     "Use",
+    "VersionCounts",
     "legal_basis",
     "purpose_of",
 ]

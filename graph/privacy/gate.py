@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from graph.control import AUDIENCE_PREFIX, Audience, AuditEntry, Control
+from graph.control import AUDIENCE_PREFIX, Audience, AudienceVersion, AuditEntry, Control
 from graph.privacy.anonymity import anonymous, person_graph
 from graph.privacy.caller import OPERATOR, Caller
 from graph.privacy.classes import class_graph
@@ -32,6 +32,7 @@ from graph.privacy.payloads import (
     Subgraph,
     SubgraphLevel,
     UploadRows,
+    VersionCounts,
 )
 from graph.privacy.platforms.accounts import Accounts, hashed_rows
 from graph.privacy.platforms.rules import Platform
@@ -242,6 +243,32 @@ class Gate:
         told = {a.audience_id: 0 if self._reason_against(a, caller) else a.size for a in audiences}
         return self.aggregate(told, caller=caller)
 
+    def audience_versions(
+        self, audience: Audience, versions: Sequence[AudienceVersion], *, caller: Caller
+    ) -> Released[tuple[VersionCounts, ...]]:
+        """How many people an audience's versions held, gained and lost, as `aggregate` tells it. Nothing is told of a version
+        whose definition is about a sensitive tag, nor what the one after it gained and lost against it."""
+        told = []
+        for version in versions:
+            hidden = audience.tenant_id != caller.tenant_id or self._is_sensitive(version.definition, caller)
+            before = version.definition_before
+            apart = hidden or (before is not None and self._is_sensitive(before, caller))
+            people, added, removed = (
+                None if count is None or withheld else self._rounded(count)
+                for count, withheld in ((version.size, hidden), (version.added, apart), (version.removed, apart))
+            )
+            told.append(VersionCounts(version.version, version.at, people, added, removed))
+        self._write(caller, "count versions", "released", subject=audience.audience_id, rows=len(told))
+        return _release(tuple(told), ReleaseClass.AGGREGATE)
+
+    def reach(
+        self, definition: Mapping[str, Any], people: int, *, caller: Caller, use: Use = Use.AUDIENCE
+    ) -> Released[Aggregate]:
+        """How many people a definition reaches that nobody has stored, as `aggregate` tells it: None for few, and for one about a
+        sensitive tag. `people` are those who permit the use."""
+        told = 0 if self._is_sensitive(definition, caller) else people
+        return self.aggregate({"people": told}, caller=caller, use=use)
+
     def query(
         self,
         rows: Sequence[Mapping[str, Any]],
@@ -302,7 +329,10 @@ class Gate:
     def _reason_against(self, audience: Audience, caller: Caller) -> DenialReason | None:
         if audience.tenant_id != caller.tenant_id:
             return DenialReason.ABSENT
-        return DenialReason.SENSITIVE if is_sensitive(audience, self._sensitive, self._control.audiences) else None
+        return DenialReason.SENSITIVE if self._is_sensitive(audience.definition, caller) else None
+
+    def _is_sensitive(self, definition: Mapping[str, Any], caller: Caller) -> bool:
+        return is_sensitive(definition, caller.tenant_id, self._sensitive, self._control.audiences)
 
     def _left_out(self, asked: PersonIds, kept: NDArray[np.int64]) -> dict[str, int | None]:
         """How many of the people asked for are not released, rounded as every count is."""

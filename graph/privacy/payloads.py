@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "SubgraphNode",
     "UploadRows",
     "Value",
+    "VersionCounts",
 ]
 
 Value = str | int | bool
@@ -88,6 +90,18 @@ class Aggregate:
     counts: Mapping[str, int | None]
     smallest: int
     step: int
+
+
+@dataclass(frozen=True)
+class VersionCounts:
+    """People in one version of an audience, and how many more and fewer than in the one before, rounded; None where that may not
+    be told."""
+
+    version: int
+    at: datetime
+    people: int | None
+    added: int | None
+    removed: int | None
 
 
 @dataclass(frozen=True)

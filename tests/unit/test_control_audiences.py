@@ -30,7 +30,7 @@ def _new(control: Control, tenant: str = "acme") -> Audience:
 
 
 def test_pages_are_what_slices_of_the_list_are(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graph.control.audiences._CHUNK", 7)
+    monkeypatch.setattr("graph.control.audience_members._CHUNK", 7)
     seed = random.randrange(2**32)
     draw = random.Random(seed)
     for size in (0, 1, 6, 7, 8, 50):

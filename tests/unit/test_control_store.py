@@ -46,7 +46,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
     with sqlite3.connect(tmp_path / "control.sqlite") as connection:
         connection.execute("UPDATE schema_version SET version = 99")
     connection.close()
-    with pytest.raises(HomeError, match="version 99, this Tessera reads 1"):
+    with pytest.raises(HomeError, match="version 99, this Tessera reads 2"):
         Control(sqlite_url(tmp_path))
     with sqlite3.connect(tmp_path / "control.sqlite") as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchall() == [(99,)]

@@ -3,122 +3,78 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic.dataclasses import dataclass
 
+from api.http.schemas.audience_rules import RuleGroup
 from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
+from api.http.schemas.contradictions import contradiction_in
 
 __all__ = [
-    "AttributeCondition",
     "AudiencePage",
+    "AudienceVersionPage",
+    "AudienceVersionView",
     "AudienceView",
-    "CountCondition",
     "ExportRequest",
     "ExportView",
     "Format",
     "LookalikeAudience",
     "MemberPage",
     "NewAudience",
+    "Reach",
     "RuleAudience",
-    "RuleGroup",
     "Seed",
+    "SeedCounts",
     "SegmentName",
-    "TagCondition",
 ]
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-_MAX_DEPTH = 8
-_MAX_CONDITIONS = 200
-"""Threat: a body of a megabyte holds ten thousand conditions, each of which is a question to the lake. Unit: conditions."""
+_HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
+RefreshEvery = Annotated[int, Field(ge=1, le=8760)] | Literal["hourly", "daily", "weekly"]
 
 
-class TagCondition(Body):
-    """A person whose probability of this tag reaches the minimum."""
+class _Defined(Body):
+    """What audiences of every kind have."""
 
-    tag: Id
-    min_probability: float = Field(0.5, gt=0, le=1)
+    name: _Name
+    refresh_every: RefreshEvery | None = Field(
+        None, description="fill it again by itself, so many hours apart, or hourly, daily, weekly; never by default"
+    )
 
-
-class AttributeCondition(Body):
-    """A person with a device or account whose attribute is one of these values."""
-
-    attribute: Literal["country", "region", "source", "device_kind", "os", "browser"]
-    one_of: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(min_length=1, max_length=100)
-
-
-class CountCondition(Body):
-    """A person with so many devices or accounts."""
-
-    count: Literal["devices", "accounts"]
-    minimum: int = Field(0, ge=0, le=1_000_000)
-    maximum: int | None = Field(None, ge=0, le=1_000_000)
+    def refresh_hours(self) -> int | None:
+        """Hours between two fillings; None for never."""
+        every = self.refresh_every
+        return _HOURS[every] if isinstance(every, str) else every
 
 
-def _kind_of(value: Any) -> str | None:
-    for name in ("tag", "attribute", "count"):
-        if (name in value) if isinstance(value, dict) else hasattr(value, name):
-            return name
-    return "group"
-
-
-Condition = Annotated[
-    Annotated[TagCondition, Tag("tag")]
-    | Annotated[AttributeCondition, Tag("attribute")]
-    | Annotated[CountCondition, Tag("count")]
-    | Annotated["RuleGroup", Tag("group")],
-    Discriminator(_kind_of),
-]
-
-
-class RuleGroup(Body):
-    """Everybody who meets all of `all`, at least one of `any` where it is given, and none of `none`."""
-
-    all: list[Condition] = Field(default_factory=list, max_length=100)
-    any: list[Condition] = Field(default_factory=list, max_length=100)
-    none: list[Condition] = Field(default_factory=list, max_length=100)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> RuleGroup:
-        if not (self.all or self.any or self.none):
-            raise ValueError("a rule needs a condition in all, any or none")
-        if self.depth() > _MAX_DEPTH:
-            raise ValueError(f"rules nest at most {_MAX_DEPTH} deep")
-        if self.conditions() > _MAX_CONDITIONS:
-            raise ValueError(f"a rule has at most {_MAX_CONDITIONS} conditions")
-        return self
-
-    def depth(self) -> int:
-        """Levels of groups, this one included."""
-        inner = (c for c in (*self.all, *self.any, *self.none) if isinstance(c, RuleGroup))
-        return 1 + max((group.depth() for group in inner), default=0)
-
-    def conditions(self) -> int:
-        """Conditions and groups in it, at any level."""
-        return sum(1 + (c.conditions() if isinstance(c, RuleGroup) else 0) for c in (*self.all, *self.any, *self.none))
-
-
-class RuleAudience(Body):
+class RuleAudience(_Defined):
     """An audience by rule."""
 
     kind: Literal["rule"]
-    name: _Name
     rule: RuleGroup
 
+    @model_validator(mode="after")
+    def _can_be_met(self) -> RuleAudience:
+        if (why := contradiction_in(self.rule)) is not None:
+            raise ValueError(f"nobody can meet this rule: {why}")
+        return self
 
-class Seed(Body):
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Seed:
     """Somebody who is already a customer, a reader, a buyer."""
 
     kind: Kind
     id: Id
 
 
-class LookalikeAudience(Body):
+class LookalikeAudience(_Defined):
     """The people most like the seeds, who are not in it themselves: so many (`size`), or this share of everybody (`ratio`)."""
 
     kind: Literal["lookalike"]
-    name: _Name
-    seeds: list[Seed] | None = Field(None, min_length=1, max_length=1_000_000)
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1_000_000, fail_fast=True)] | None = None
     seed_audience_id: Id | None = Field(None, description="an audience of the same tenant, instead of `seeds`")
     size: int | None = Field(None, ge=1)
     ratio: float | None = Field(None, gt=0, le=0.1)
@@ -141,6 +97,25 @@ class LookalikeAudience(Body):
 NewAudience = Annotated[RuleAudience | LookalikeAudience, Field(discriminator="kind")]
 
 
+class SeedCounts(View):
+    """What became of listed seeds."""
+
+    given: int
+    repeated: int = Field(description="given again, word for word")
+    usable: int | None = Field(description="people who permit it, rounded down; null where they are few")
+    left_out: int | None = Field(
+        description="unknown, of somebody who does not permit it, or of a person whom another seed names already, rounded down; "
+        "null where they are few. Which of the three is not told, since that would tell who is known, refuses, or is whom"
+    )
+
+
+class Reach(View):
+    """What an audience of this definition would hold now."""
+
+    people: int | None = Field(description="people, rounded down; null where the number may not be told")
+    seeds: SeedCounts | None = Field(None, description="of listed seeds")
+
+
 class AudienceView(View):
     """An audience. Its size is told only as the privacy gate allows."""
 
@@ -151,12 +126,33 @@ class AudienceView(View):
     size: int | None = Field(description="people, where the number may be told; else null")
     created_at: datetime
     updated_at: datetime
+    refresh_every_hours: int | None = Field(None, description="hours between two fillings by itself; null for never")
+    refresh_at: datetime | None = Field(None, description="when it is due to be filled again")
+    refresh_problem: str | None = Field(None, description="why the last filling by itself came to nothing; null where it did not")
+    seeds: SeedCounts | None = Field(None, description="of listed seeds, in the answer to making or changing the audience")
 
 
 class AudiencePage(View):
     """A page of audiences."""
 
     items: list[AudienceView]
+    next_cursor: str | None = Field(description="cursor of the next page; null at the end")
+
+
+class AudienceVersionView(View):
+    """One filling of an audience. Counts are rounded down, and null where they may not be told."""
+
+    version: int
+    at: datetime
+    people: int | None
+    added: int | None = Field(description="people who were not in the version before")
+    removed: int | None = Field(description="people of the version before who are not in this one")
+
+
+class AudienceVersionPage(View):
+    """A page of an audience's versions, the newest first."""
+
+    items: list[AudienceVersionView]
     next_cursor: str | None = Field(description="cursor of the next page; null at the end")
 
 

@@ -10,42 +10,75 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from api import pipeline
-from api.http import audiences as building
-from api.http.errors import ProblemError
+from api.audiences import building
+from api.audiences.choosing import count
+from api.audiences.definition import as_kept, read_definition
+from api.audiences.due import Refiller
 from api.http.logs import make_logger
 from api.http.metrics import Metrics
 from api.http.resources import Resources
-from api.http.schemas.audiences import NewAudience
 from api.segments import segments_of
 from api.workspace import Workspace
 from graph.control import Audience
-from graph.errors import InputError
+from graph.errors import UnknownAudience
 from graph.privacy import Accounts, AudienceRows, Caller, Denied, Platform, Released, Subgraph, SubgraphLevel, UploadRows
 from graph.progress import Progress, ignore_progress
 
-__all__ = ["create", "release", "release_subgraph", "release_upload"]
+__all__ = ["create", "dry_run", "refresh", "refresh_due", "release", "release_subgraph", "release_upload", "replace", "versions"]
 
-_DEFINITION: TypeAdapter[Any] = TypeAdapter(NewAudience)
+Row = dict[str, Any]
 
 
-def create(workspace: Workspace, tenant: str, document: object) -> dict[str, Any]:
+def create(workspace: Workspace, tenant: str, document: object) -> Row:
     """Build an audience from its definition (as POST /v1/audiences takes it). Raises InputError, NothingResolved, StoreError."""
-    try:
-        definition = _DEFINITION.validate_python(document)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InputError(f"audience definition: {where}: {first['msg']}") from None
+    definition = read_definition(document)
     with _resources(workspace) as opened:
         opened.control.tenants.ensure(tenant, now=pipeline.now())
-        try:
-            made = building.build(opened, tenant, definition)
-        except ProblemError as error:
-            raise InputError(f"audience definition: {error.problem.detail}") from None
-    return {"audience_id": made.audience_id, "name": made.name, "kind": made.kind.value, "size": made.size}
+        return _row(opened, building.build(opened, tenant, definition).audience)
+
+
+def replace(workspace: Workspace, tenant: str, audience_id: str, document: object) -> Row:
+    """Give an audience another definition, and fill it by that. Raises as `create`."""
+    definition = read_definition(document)
+    with _resources(workspace) as opened:
+        return _row(opened, building.replace(opened, _audience(opened, tenant, audience_id), definition).audience)
+
+
+def dry_run(workspace: Workspace, tenant: str, document: object) -> int | None:
+    """How many people a definition would reach, as the gate tells it; nothing is stored. Raises InputError, NothingResolved."""
+    definition = read_definition(document)
+    with _resources(workspace) as opened:
+        people, _ = count(opened, tenant, definition)
+        return opened.view.gate.reach(as_kept(definition).definition, people, caller=Caller(tenant, "operator")).value.counts[
+            "people"
+        ]
+
+
+def refresh(workspace: Workspace, tenant: str, audience_id: str) -> Row:
+    """Fill an audience again. Raises as `create`."""
+    with _resources(workspace) as opened:
+        return _row(opened, building.refill(opened, _audience(opened, tenant, audience_id)))
+
+
+def refresh_due(workspace: Workspace) -> list[Row]:
+    """Fill every tenant's audiences again whose time has come. Raises StoreError."""
+    with _resources(workspace) as opened:
+        return [
+            _row(opened, audience) if version else _row(opened, audience) | {"problem": audience.refresh_problem}
+            for audience, version in Refiller(opened, pipeline.now).round()
+        ]
+
+
+def versions(workspace: Workspace, tenant: str, audience_id: str) -> list[Row]:
+    """Every filling of an audience, the newest first, with exact counts: the operator may know them. Raises UnknownAudience."""
+    with workspace.control() as control:
+        if control.audiences.get(audience_id, tenant) is None:
+            raise UnknownAudience(audience_id)
+        return [
+            {"version": v.version, "at": v.at, "people": v.size, "added": v.added, "removed": v.removed}
+            for v in control.audiences.versions(audience_id)
+        ]
 
 
 def release(
@@ -106,10 +139,24 @@ def release_subgraph(
         )
 
 
+def _row(opened: Resources, audience: Audience) -> Row:
+    """An audience and what its last filling changed, with exact counts."""
+    [last] = opened.control.audiences.versions(audience.audience_id, limit=1)
+    return {
+        "audience_id": audience.audience_id,
+        "name": audience.name,
+        "kind": audience.kind.value,
+        "size": audience.size,
+        "version": audience.version,
+        "added": last.added,
+        "removed": last.removed,
+    }
+
+
 def _audience(opened: Resources, tenant: str, audience_id: str) -> Audience:
     found = opened.control.audiences.get(audience_id, tenant)
     if found is None:
-        raise InputError(f"no audience {audience_id!r} of tenant {tenant!r}; list them with `tessera audience list`")
+        raise UnknownAudience(audience_id)
     return found
 
 
