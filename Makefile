@@ -19,6 +19,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.bench_ingest_memory
 	$(BIN)/python -m tests.bench.bench_store_load
 	$(BIN)/python -m tests.bench.bench_training
+	$(BIN)/python -m tests.bench.bench_lookalike_scan
 	$(BIN)/python -m tests.bench.bench_scale --persons 50000
 	$(BIN)/python -m tests.bench.bench_api
 	$(BIN)/python -m tests.bench.bench_cli_start

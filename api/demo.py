@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from api import evaluate, operator_files, pipeline
 from api.workspace import Workspace
+from gnn.lookalike import Reach
 from graph import resolve
 from graph.control import Control
 from graph.errors import InputError, StoreError
@@ -66,7 +67,7 @@ def _lookalike(workspace: Workspace, truth: Truth, seed: int) -> dict[str, Any]:
     seeds = holders.take(pa.array(chosen)).select(["subject_kind", "subject_id"]).rename_columns(["kind", "id"])
     file = workspace.home.path / "population" / "seeds.csv"
     write_table(seeds, file)
-    ranked = operator_files.lookalike(workspace, file, None, seed=seed).value.table
+    ranked = operator_files.lookalike(workspace, operator_files.Lookalike(file, seed=seed), Reach()).value.table
     hidden = read_table(truth.truth / "labels.parquet")
     members = resolve.load(workspace.home).members
     everybody = _people(members, hidden)

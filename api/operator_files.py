@@ -4,8 +4,12 @@ writes the audit log. Each function gives the released table; a command writes i
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,13 +18,16 @@ from api import pipeline
 from api.workspace import Workspace
 from gnn import registry
 from graph import resolve
-from graph.errors import InputError, NothingResolved
-from graph.files import read_table
+from graph.errors import HomeNotWritable, InputError, NothingResolved
+from graph.files import read_table, replace_file
 from graph.privacy import OperatorTable, Released, Use
 from graph.progress import Progress, ignore_progress
 from graph.resolution import Resolution
 
-__all__ = ["contents", "embeddings", "identities", "lookalike", "recommendations", "tags"]
+if TYPE_CHECKING:
+    from gnn.lookalike import Positions, Reach, SeedQuality
+
+__all__ = ["Lookalike", "contents", "embeddings", "identities", "lookalike", "recommendations", "seed_report", "tags"]
 
 File = Released[OperatorTable]
 
@@ -63,35 +70,80 @@ def embeddings(workspace: Workspace) -> File:
     return _released(workspace, resolve.load(workspace.home), table, "embeddings", Use.TRAINING)
 
 
-def lookalike(workspace: Workspace, seeds: Path, size: int | None, *, seed: int) -> File:
-    """person_id, score, rank of the people most like the seeds (rows of kind, id); `size` None is everybody.
+@dataclass(frozen=True)
+class Lookalike:
+    """What a lookalike is asked with: `seeds` and, where there are some to leave out, `excluded`, files with rows of kind and
+    id."""
+
+    seeds: Path
+    excluded: Path | None = None
+    seed: int = 0
+
+
+def lookalike(workspace: Workspace, asked: Lookalike, reach: Reach) -> File:
+    """person_id, score, rank of the people most like the seeds, as many as `reach` allows.
 
     Raises InputError for seeds that cannot be used, NothingResolved.
     """
-    from gnn.lookalike import expand, positions_of
+    from gnn.lookalike import build
 
-    version = registry.current(workspace.home.models)
     resolution = resolve.load(workspace.home)
-    eligible = pipeline.eligible(workspace, resolution, Use.AUDIENCE)
-    people = seed_people(resolution, read_table(seeds), seeds)
-    known, positions = positions_of(version)
-    mask = pc.is_in(known, value_set=eligible).to_numpy(zero_copy_only=False)
-    ranked = expand(positions.only(mask), known.filter(pa.array(mask)), people, size, seed=seed)
+    known, positions = _placed(workspace, resolution)
+    people = seed_people(resolution, read_table(asked.seeds), asked.seeds)
+    out = None if asked.excluded is None else people_of(resolution, read_table(asked.excluded), asked.excluded)
+    ranked = build(positions, known, people, reach, excluded=out, seed=asked.seed).table
     return _released(workspace, resolution, ranked, "lookalike", Use.AUDIENCE)
+
+
+def seed_report(workspace: Workspace, asked: Lookalike, files: Sequence[Path]) -> SeedQuality:
+    """How good the seeds are, before building; written to `files` as .json (the figures) or .svg (the curve). Raises as
+    `lookalike`, and InputError for another suffix, before anything is done."""
+    from gnn.lookalike import as_document, curve_svg, seed_quality
+
+    for file in files:
+        if file.suffix not in (".json", ".svg"):
+            raise InputError(f"--report {file}: a report is .json or .svg")
+    resolution = resolve.load(workspace.home)
+    known, positions = _placed(workspace, resolution)
+    rows = read_table(asked.seeds)
+    found = seed_quality(positions, known, seed_people(resolution, rows, asked.seeds), given=rows.num_rows, seed=asked.seed)
+    table = pa.table({"ratio": [p.ratio for p in found.curve], "people": [p.people for p in found.curve]})
+    _released(workspace, resolution, table, "lookalike report", None)
+    for file in files:
+        text = curve_svg(found) if file.suffix == ".svg" else json.dumps(as_document(found), indent=2) + "\n"
+        try:
+            replace_file(file, text.encode())
+        except OSError as error:
+            raise HomeNotWritable(file, error.strerror or str(error)) from error
+    return found
+
+
+def _placed(workspace: Workspace, resolution: Resolution) -> tuple[pa.Array, Positions]:
+    """Person ids of the model, and the positions of those who may be in an audience."""
+    from gnn.lookalike import positions_of
+
+    known, positions = positions_of(registry.current(workspace.home.models))
+    eligible = pipeline.eligible(workspace, resolution, Use.AUDIENCE)
+    return known, positions.only(pc.is_in(known, value_set=eligible).to_numpy(zero_copy_only=False))
 
 
 def seed_people(resolution: Resolution, seeds: pa.Table, path: Path) -> pa.Array:
     """Person ids of seed rows. Raises InputError when columns are missing or no seed is known."""
-    missing = [c for c in ("kind", "id") if c not in seeds.column_names]
+    found = people_of(resolution, seeds, path)
+    if not len(found):
+        raise InputError(f"{path}: none of its {seeds.num_rows} seeds is a device or account of this home; check kind and id")
+    return found
+
+
+def people_of(resolution: Resolution, rows: pa.Table, path: Path) -> pa.Array:
+    """Person ids of rows of kind and id, each once. Raises InputError when columns are missing."""
+    missing = [c for c in ("kind", "id") if c not in rows.column_names]
     if missing:
-        raise InputError(f"{path}: no column {missing[0]}; seeds are rows of kind (device or account) and id")
-    keys = pc.binary_join_element_wise(seeds["kind"].cast(pa.string()), seeds["id"].cast(pa.string()), ":")
+        raise InputError(f"{path}: no column {missing[0]}; people are rows of kind (device or account) and id")
+    keys = pc.binary_join_element_wise(rows["kind"].cast(pa.string()), rows["id"].cast(pa.string()), ":")
     members = resolution.members
     known = pc.binary_join_element_wise(members["kind"], members["id"], ":")
-    rows = pc.drop_null(pc.index_in(pc.unique(keys), value_set=known))
-    if not len(rows):
-        raise InputError(f"{path}: none of its {seeds.num_rows} seeds is a device or account of this home; check kind and id")
-    return pc.unique(members["person_id"].take(rows))
+    return pc.unique(members["person_id"].take(pc.drop_null(pc.index_in(pc.unique(keys), value_set=known))))
 
 
 def recommendations(

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from api.audiences.definition import AnyAudience, listed_seeds
 from api.audiences.ground import Ground
 from api.http.schemas.audience_rules import AudienceCondition
 from api.http.schemas.audiences import LookalikeAudience, RuleAudience
+from api.http.schemas.insights import SeedReportRequest
 from api.http.view import View
-from gnn.lookalike import Positions, expand
+from gnn.lookalike import Positions, Reach, build
+from gnn.lookalike.known import as_ids, places_among
 from graph.errors import NothingResolved, TooFewSeeds, UnknownAudience
 from graph.privacy import Use, purpose_of
 
-__all__ = ["Chosen", "SeedsFound", "choose", "count"]
+__all__ = ["Chosen", "Seeded", "SeedsFound", "choose", "count", "seeds_of"]
 
 _MIN_SEEDS = 10
 """Threat: a lookalike of very few people tells what those few are like. Unit: people."""
@@ -53,11 +56,8 @@ def choose(ground: Ground, tenant_id: str, definition: AnyAudience) -> Chosen:
         case RuleAudience():
             return Chosen(pa.table({"person_id": _by_rule(ground, view, tenant_id, definition)}))
         case LookalikeAudience():
-            seeded = _seeded(ground, view, tenant_id, definition)
-            known, positions = seeded.placed
-            mask = pc.is_in(known, value_set=seeded.permitted).to_numpy(zero_copy_only=False)
-            found = expand(positions.only(mask), seeded.permitted, seeded.seeds, _size(definition, seeded))
-            return Chosen(found.select(["person_id", "score"]), seeded.found)
+            seeded = seeds_of(ground, tenant_id, definition)
+            return Chosen(_alike(ground, tenant_id, definition, seeded), seeded.found)
 
 
 def count(ground: Ground, tenant_id: str, definition: AnyAudience) -> tuple[int, SeedsFound | None]:
@@ -67,8 +67,11 @@ def count(ground: Ground, tenant_id: str, definition: AnyAudience) -> tuple[int,
         case RuleAudience():
             return len(_by_rule(ground, view, tenant_id, definition)), None
         case LookalikeAudience():
-            seeded = _seeded(ground, view, tenant_id, definition)
-            return min(_size(definition, seeded), len(seeded.permitted) - len(seeded.seeds)), seeded.found
+            seeded = seeds_of(ground, tenant_id, definition)
+            if definition.min_similarity is None and not definition.subtract:
+                size = definition.size or math.ceil(seeded.positions.allowed_persons * (definition.ratio or 0))
+                return min(size, seeded.positions.allowed_persons - seeded.usable), seeded.found
+            return _alike(ground, tenant_id, definition, seeded).num_rows, seeded.found
 
 
 def _by_rule(ground: Ground, view: View, tenant_id: str, definition: RuleAudience) -> pa.Array:
@@ -84,9 +87,13 @@ def _by_rule(ground: Ground, view: View, tenant_id: str, definition: RuleAudienc
 
 
 def _permitted(view: View, person_ids: pa.Array) -> pa.Array:
+    return person_ids.filter(pa.array(_permits(view, person_ids)))
+
+
+def _permits(view: View, person_ids: pa.Array) -> NDArray[np.bool_]:
     """Consent holds when people are chosen, and again at each release."""
     consents = view.gate.consents
-    return person_ids.filter(pa.array(consents.allowed(person_ids, purpose_of(Use.AUDIENCE)) & consents.individuals(person_ids)))
+    return consents.allowed(person_ids, purpose_of(Use.AUDIENCE)) & consents.individuals(person_ids)
 
 
 def _people_of(ground: Ground, tenant_id: str, audience_id: str) -> pa.Array:
@@ -97,37 +104,44 @@ def _people_of(ground: Ground, tenant_id: str, audience_id: str) -> pa.Array:
 
 
 @dataclass(frozen=True)
-class _Seeded:
-    """What a lookalike starts from: `permitted` are people with a place, `seeds` some of them."""
+class Seeded:
+    """What a lookalike starts from: `people` of the model with their `positions`, of whom those are allowed who permit it, and
+    distinct person ids as `seeds`, so many of them `usable`; `found` of listed ones."""
 
-    placed: tuple[pa.Array, Positions]
-    permitted: pa.Array
+    people: pa.Array
+    positions: Positions
     seeds: pa.Array
+    usable: int
     found: SeedsFound | None
 
 
-def _size(definition: LookalikeAudience, seeded: _Seeded) -> int:
-    if definition.size is not None:
-        return definition.size
-    return math.ceil(len(seeded.permitted) * (definition.ratio or 0))
+def _alike(ground: Ground, tenant_id: str, definition: LookalikeAudience, seeded: Seeded) -> pa.Table:
+    """person_id and score, best first."""
+    away = pa.chunked_array([_people_of(ground, tenant_id, audience) for audience in definition.subtract], pa.string())
+    reach = Reach(definition.size, definition.ratio, definition.min_similarity)
+    found = build(seeded.positions, seeded.people, seeded.seeds, reach, excluded=away)
+    return found.table.select(["person_id", "score"])
 
 
-def _seeded(ground: Ground, view: View, tenant_id: str, definition: LookalikeAudience) -> _Seeded:
+def seeds_of(ground: Ground, tenant_id: str, definition: LookalikeAudience | SeedReportRequest) -> Seeded:
+    """Seeds that a lookalike may start from. Raises UnknownAudience, TooFewSeeds, NothingResolved."""
+    view = ground.view
     placed = view.interests.placed
     if placed is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
-    permitted = _permitted(view, placed[0])
+    people, positions = placed
+    permitted = _permits(view, people)
     listed = listed_seeds(definition)
     of_audience = definition.seed_audience_id or ""
-    seeds = pc.unique(_people_of(ground, tenant_id, of_audience) if listed is None else _people_behind(view, listed))
-    seeds = seeds.filter(pc.is_in(seeds, value_set=permitted))
-    if len(seeds) < _MIN_SEEDS or len(seeds) == len(permitted):
+    seeds = as_ids(_people_of(ground, tenant_id, of_audience) if listed is None else _people_behind(view, listed))
+    usable = int(permitted[places_among(people, seeds)].sum())
+    if usable < _MIN_SEEDS or usable == int(permitted.sum()):
         raise TooFewSeeds(_MIN_SEEDS)
     found = None
     if listed is not None:
         different = listed.group_by(["kind", "id"]).aggregate([]).num_rows
-        found = SeedsFound(listed.num_rows, listed.num_rows - different, len(seeds))
-    return _Seeded(placed, permitted, seeds, found)
+        found = SeedsFound(listed.num_rows, listed.num_rows - different, usable)
+    return Seeded(people, positions.only(permitted), seeds, usable, found)
 
 
 def _people_behind(view: View, listed: pa.Table) -> pa.Array:

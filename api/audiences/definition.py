@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from api.http.schemas.audiences import LookalikeAudience, NewAudience, RuleAudience
+from api.http.schemas.insights import SeedReportRequest
 from graph.control import SEEDS, Audience, AudienceKind, Definition
 from graph.errors import InputError
 
@@ -61,9 +62,9 @@ def as_given(audience: Audience, seeds: pa.Table | None) -> AnyAudience:
     return read_definition(document)
 
 
-def listed_seeds(definition: AnyAudience) -> pa.Table | None:
+def listed_seeds(definition: AnyAudience | SeedReportRequest) -> pa.Table | None:
     """Listed seeds, after `SEEDS`; None where there is no list."""
-    if not isinstance(definition, LookalikeAudience) or definition.seeds is None:
+    if isinstance(definition, RuleAudience) or definition.seeds is None:
         return None
     return pa.table([[s.kind for s in definition.seeds], [s.id for s in definition.seeds]], schema=SEEDS)
 

@@ -84,18 +84,40 @@ def export_embeddings(out: Out, as_json: Json = False) -> None:
 
 def lookalike(
     seeds: Annotated[Path, typer.Option(help="File with the columns kind and id.")],
-    out: Out,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .parquet, .csv or .jsonl. May be left out with --report.")
+    ] = None,
     size: Annotated[str, typer.Option(help="How many people, or `all`.")] = "all",
+    ratio: Annotated[float | None, typer.Option(help="At most this share of everybody: 0.01 is 1 %.")] = None,
+    min_similarity: Annotated[
+        float | None, typer.Option(help="Nobody less alike, 0 to 1: 0.5 is as alike as the middle seed, were it not known.")
+    ] = None,
+    exclude: Annotated[Path | None, typer.Option(help="File with the columns kind and id: people to leave out.")] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(help="How good the seeds are: figures as .json, the curve of reach as .svg. Repeat it.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Rank everybody else by likeness to the seeds: person_id, score, rank."""
+    """Rank everybody else by likeness to the seeds: person_id, score, rank. Or say what to expect of them."""
     from api import operator_files
+    from gnn.lookalike import Reach, as_document
 
     if size != "all" and not (size.isdigit() and int(size)):
         raise InputError(f"--size {size!r} is neither a positive number nor `all`")
-    wanted = None if size == "all" else int(size)
-    _write(operator_files.lookalike(workspace(), seeds, wanted, seed=seed), out, as_json)
+    if out is None and not report:
+        raise InputError("nothing to write: give --out FILE, --report FILE, or both")
+    reach = Reach(None if size == "all" else int(size), ratio, min_similarity)
+    asked = operator_files.Lookalike(seeds, exclude, seed)
+    if report:
+        found = operator_files.seed_report(workspace(), asked, report)
+        if out is None and as_json:
+            emit(as_document(found))
+        elif not as_json:
+            expected = f"AUC {found.auc.value:.3f}, lift of the best 1 % {found.lift.value:.1f}"
+            say("\n".join([f"{found.usable:,} of {found.given:,} seeds usable, {expected}", *found.advice]))
+    if out is not None:
+        _write(operator_files.lookalike(workspace(), asked, reach), out, as_json)
 
 
 def recommend(

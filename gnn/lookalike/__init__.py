@@ -1,7 +1,23 @@
-"""Lookalike audiences: seeds in, everybody else ranked. NumPy and SciPy only."""
+"""Lookalike audiences: seeds in, everybody else ranked. Without torch."""
 
-from gnn.lookalike.expand import Expansion, SeedReport, build, expand
-from gnn.lookalike.parts import Positions
+from gnn.lookalike.expand import Expansion, Reach, SeedReport, build, expand
+from gnn.lookalike.picture import curve_svg
+from gnn.lookalike.positions import Positions
+from gnn.lookalike.quality import SeedQuality, as_document, seed_quality
 from gnn.lookalike.stored import positions_of
+from gnn.lookalike.walk import Engagements
 
-__all__ = ["Expansion", "Positions", "SeedReport", "build", "expand", "positions_of"]
+__all__ = [
+    "Engagements",
+    "Expansion",
+    "Positions",
+    "Reach",
+    "SeedQuality",
+    "SeedReport",
+    "as_document",
+    "build",
+    "curve_svg",
+    "expand",
+    "positions_of",
+    "seed_quality",
+]

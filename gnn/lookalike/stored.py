@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from gnn.lookalike.parts import Positions
+from gnn.lookalike.positions import Positions
+from gnn.lookalike.walk import Engagements
 from gnn.registry import Version
 from gnn.registry.sparse import ENGAGEMENT, csr_of
 
@@ -28,4 +29,4 @@ def positions_of(version: Version) -> tuple[pa.Array, Positions]:
         rows = pc.fill_null(pc.index_in(ids, value_set=version.person_ids), engaged.shape[0]).to_numpy()
         nobody = sp.csr_matrix((1, engaged.shape[1]), dtype=np.float32)
         engaged = sp.csr_matrix(sp.vstack([engaged, nobody], format="csr")[rows])
-    return ids, Positions(vectors, engaged)
+    return ids, Positions(vectors, Engagements(engaged))

@@ -1,12 +1,11 @@
-"""Training and tagging of a synthetic population, every way of message passing, person embeddings of a large population, and
-lookalike audiences against one torch matrix–vector product and top-k.
+"""Training and tagging of a synthetic population, every way of message passing, person embeddings of a large population.
 
-    python -m tests.bench.bench_training [--persons 20000] [--sizes 200000 1000000] [--batches 1024 4096] [--embeddings 1000000]
+    python -m tests.bench.bench_training [--persons 20000] [--batches 1024 4096] [--embeddings 1000000]
 
 Each part runs in a child process, whose peak memory the kernel counts. Peers, in the same child: for message passing, PyG's
 SAGEConv on the same samples and the whole graph edge by edge (`tests.bench.training_ways`); for an epoch of taggers, the same
-epoch with every message gathered and scattered edge by edge (PyG's own path, without the cached CSR arrays); for a lookalike of
-1 % of everybody, `vectors @ direction` and `topk` by torch on the same matrix. Runs on CUDA where there is one, else on the CPU.
+epoch with every message gathered and scattered edge by edge (PyG's own path, without the cached CSR arrays). Runs on CUDA
+where there is one, else on the CPU.
 """
 
 from __future__ import annotations
@@ -140,23 +139,6 @@ def embeddings(persons: int) -> dict[str, float]:
     }
 
 
-def lookalike(size: int) -> dict[str, float]:
-    """1 % of everybody from 1,000 seeds, 128 dimensions."""
-    import torch
-
-    from gnn.lookalike import Positions, build
-
-    generator = np.random.default_rng(0)
-    vectors = generator.standard_normal((size, 128), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    ids = pa.array(np.char.add("p", np.arange(size).astype(str)))
-    seeds = ids.take(pa.array(generator.choice(size, 1000, replace=False)))
-    ours = timed(lambda: build(Positions(vectors), ids, seeds, size // 100))
-    matrix, direction = torch.from_numpy(vectors), torch.from_numpy(vectors[0].copy())
-    peer = timed(lambda: torch.topk(matrix @ direction, size // 100), 10)
-    return {"ours_s": ours, "torch_s": peer, "ratio": ours / peer}
-
-
 def ran(part: str, size: int) -> tuple[Any, float]:
     """One part in a process of its own: what it said, and its peak memory in MB."""
     run = measure(python("-m", "tests.bench.bench_training", "--part", part, "--size", str(size)))
@@ -176,10 +158,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--persons", type=int, default=20_000)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[200_000, 1_000_000])
     parser.add_argument("--batches", type=int, nargs="*", default=[1024, 4096])
     parser.add_argument("--embeddings", type=int, nargs="*", default=[1_000_000])
-    parser.add_argument("--part", choices=["training", "ways", "embeddings", "lookalike"])
+    parser.add_argument("--part", choices=["training", "ways", "embeddings"])
     parser.add_argument("--size", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.part == "ways":
@@ -188,7 +169,7 @@ def main() -> None:
         print(json.dumps(ways(arguments.size, 10)))
         return
     if arguments.part:
-        parts = {"training": training, "embeddings": embeddings, "lookalike": lookalike}
+        parts = {"training": training, "embeddings": embeddings}
         print(json.dumps(parts[arguments.part](arguments.size)))
         return
     print(machine())
@@ -199,8 +180,6 @@ def main() -> None:
     show("Training", [child("training", arguments.persons)])
     if arguments.embeddings:
         show("Person embeddings", [child("embeddings", n) for n in arguments.embeddings])
-    if arguments.sizes:
-        show("Lookalike of 1 % from 1,000 seeds, 128 dimensions", [child("lookalike", s) for s in arguments.sizes])
 
 
 if __name__ == "__main__":

@@ -155,6 +155,18 @@ def test_a_lookalike_ranks_everybody_but_the_seeds(whole: Whole, files: Path, se
     )
 
 
+def test_seeds_are_judged_before_a_lookalike_and_people_left_out_of_it(whole: Whole, seeds: Path, tmp_path: Path) -> None:
+    figures, picture, best, less = (tmp_path / name for name in ("report.json", "curve.svg", "best.csv", "less.csv"))
+    told = whole.tessera.json("lookalike", "--seeds", seeds, "--report", figures, "--report", picture)
+    assert told == json.loads(figures.read_text())
+    assert told["curve"][0]["ratio"] == 0.01
+    assert picture.read_text().startswith("<svg ")
+    whole.tessera("lookalike", "--seeds", seeds, "--ratio", "0.1", "--out", best)
+    assert len(rows(best)) == told["curve"][9]["people"]
+    whole.tessera("lookalike", "--seeds", seeds, "--ratio", "0.1", "--exclude", seeds, "--out", less)
+    assert rows(less) == rows(best)
+
+
 def test_quality_is_measured(whole: Whole) -> None:
     truth = whole.population.truth
     identity = whole.tessera.json("evaluate", "identity", "--truth", truth / "identities.parquet")

@@ -249,6 +249,21 @@ def test_a_lookalike_of_an_audience_by_ratio(client: TestClient, planted: Plante
     assert not found & set(control.audiences.members(seeds)["person_id"].to_pylist())
 
 
+def test_a_lookalike_less_other_audiences_and_who_is_not_similar_enough(
+    client: TestClient, planted: Planted, control: Control
+) -> None:
+    seeds = make(client, planted, {"all": [tag("running", 0.8)]})["audience_id"]
+    whole = lookalike(client, planted, seed_audience_id=seeds, size=200).json()["audience_id"]
+    best = lookalike(client, planted, seed_audience_id=seeds, size=50).json()["audience_id"]
+    less = lookalike(client, planted, seed_audience_id=seeds, size=150, subtract=[best, best])
+    assert less.status_code == 201, less.text
+    found, everybody = (control.audiences.members(a)["person_id"].to_pylist() for a in (less.json()["audience_id"], whole))
+    assert found == everybody[50:]
+    alike = lookalike(client, planted, seed_audience_id=seeds, size=1000, min_similarity=0.9).json()["audience_id"]
+    assert 0 < control.audiences.members(alike).num_rows < 200
+    assert lookalike(client, planted, seed_audience_id=seeds, size=9, subtract=["aud-none"]).status_code == 404
+
+
 def test_a_lookalike_of_a_sensitive_audience_is_not_released(client: TestClient, planted: Planted, own_audience: str) -> None:
     seeds = make(client, planted, {"all": [tag("health/cancer", 0.9)]})["audience_id"]
     made = lookalike(client, planted, seed_audience_id=seeds, size=900).json()["audience_id"]

@@ -15,7 +15,7 @@ from test_gnn_world import TOPICS, resolution_of, world
 from gnn import registry
 from gnn.evaluate import roc_auc
 from gnn.interests import Learned, TrainingOptions, learn
-from gnn.lookalike import Positions, build
+from gnn.lookalike import Positions, Reach, build
 from gnn.training.ensemble import Ensemble
 from graph.errors import SettingsError
 
@@ -110,7 +110,7 @@ def test_embeddings_are_unit_and_similar_for_the_same_tastes(trained: tuple[dict
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     fans = [i for i in range(120) if "jazz" in rows["likes"][i]]
     seeds = pa.array([f"p{i:03d}" for i in fans[:20]])
-    found = build(Positions(vectors), learned.version.person_ids, seeds, 20).table.column("person_id").to_pylist()
+    found = build(Positions(vectors), learned.version.person_ids, seeds, Reach(20)).table.column("person_id").to_pylist()
     assert np.mean([int(p[1:]) in fans for p in found]) > 1.3 * len(fans) / 120
 
 

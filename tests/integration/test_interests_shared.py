@@ -18,7 +18,7 @@ from lake_tables import KEY
 from test_gnn_world import resolution_of
 
 from gnn.interests import Learned, TrainingOptions, learn
-from gnn.lookalike import build, positions_of
+from gnn.lookalike import Reach, build, positions_of
 from gnn.recommend import recommend
 from graph.resolution import Resolution
 from graph.tables import TABLES, lake_schema
@@ -125,5 +125,5 @@ def test_crossdevice_has_lookalikes_without_tags(tmp_path: Path) -> None:
     assert learned.tags == 0
     assert any("unreadable" in n for n in learned.notes)
     seeds = eligible.slice(0, 8)
-    ranked = build(positions_of(learned.version)[1], learned.version.person_ids, seeds, None)
+    ranked = build(positions_of(learned.version)[1], learned.version.person_ids, seeds, Reach())
     assert ranked.table.num_rows == len(devices) - 8

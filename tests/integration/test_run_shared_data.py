@@ -14,6 +14,7 @@ from api import operator_files, pipeline
 from api.following import resolve_and_publish
 from api.settings import Settings
 from api.workspace import Workspace
+from gnn.lookalike import Reach
 from graph import resolve
 from graph.schema import Label, Type
 from graph.store import open_store
@@ -96,6 +97,6 @@ def test_hashed_titles_give_embeddings_and_lookalikes_and_no_tags(empty_neo4j: s
     seeds = tmp_path / "seeds.csv"
     members = resolve.load(workspace.home).members.filter(pc.field("class") == "person").slice(0, 5).to_pylist()
     seeds.write_text("kind,id\n" + "".join(f"{row['kind']},{row['id']}\n" for row in members))
-    ranked = operator_files.lookalike(workspace, seeds, None, seed=0).value.table
+    ranked = operator_files.lookalike(workspace, operator_files.Lookalike(seeds), Reach()).value.table
     assert ranked.num_rows == facts["people"] - len({row["person_id"] for row in members})
     assert ranked["rank"].to_pylist() == list(range(1, ranked.num_rows + 1))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gnn import registry
 from gnn.evaluate import roc_auc
-from gnn.lookalike import Positions, build, positions_of
-from gnn.lookalike.parts import attended, attention, centroid, discriminant, proximity, usual
+from gnn.lookalike import Engagements, Positions, Reach, build, positions_of
+from gnn.lookalike.parts import attended, attention, centroid, discriminant, usual
+from gnn.lookalike.walk import Walk
 from gnn.registry.sparse import ENGAGEMENT, csr_files
 from graph.interests import ABOUT, TAGS
 
@@ -24,17 +25,26 @@ def engagements(persons: int, contents: int, seed: int) -> sp.csr_matrix:
     return sp.csr_matrix(np.random.default_rng(seed).random((persons, contents)) < 0.2, dtype=np.float32)
 
 
-@given(st.integers(3, 30), st.integers(2, 20), st.integers(0, 1000))
-def test_proximity_is_the_walk_that_its_formula_says(persons: int, contents: int, seed: int) -> None:
+@given(st.integers(4, 30), st.integers(2, 20), st.integers(0, 1000))
+def test_proximity_is_the_walk_that_its_formula_says_from_every_union_of_groups(persons: int, contents: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
     engaged = engagements(persons, contents, seed)
-    seeds = np.arange(1 + persons // 4)
-    b = engaged.toarray().astype(np.float64)
+    allowed = generator.random(persons) < 0.8
+    allowed[:2] = True
+    seeds = np.flatnonzero(allowed)[: 2 + persons // 4]
+    group = np.arange(len(seeds)) % 2
+    b = engaged.toarray().astype(np.float64) * allowed[:, None]
     walk = (b / np.maximum(b.sum(0), 1)) @ (b / np.maximum(b.sum(1, keepdims=True), 1)).T
-    start = np.isin(np.arange(persons), seeds) / len(seeds)
-    expected = start
-    for _ in range(3):
-        expected = 0.5 * start + 0.5 * walk @ expected
-    assert np.exp(proximity(engaged, seeds)) - 1e-6 / persons == pytest.approx(expected, rel=1e-3, abs=1e-7)
+    found = Walk(Engagements(engaged), allowed, seeds, group)
+    for groups in ([0, 1], [1]):
+        from_seeds = seeds[np.isin(group, groups)]
+        start = np.isin(np.arange(persons), from_seeds) / len(from_seeds)
+        expected = start
+        for _ in range(3):
+            expected = 0.5 * start + 0.5 * walk @ expected
+        near = np.exp(found.near(groups)) - 1e-6 / allowed.sum()
+        assert near[allowed] == pytest.approx(expected[allowed], rel=1e-3, abs=1e-6)
+        assert np.array_equal(found.near(groups, seeds), found.near(groups)[seeds])
 
 
 @given(st.integers(4, 12), st.integers(1, 3), st.integers(0, 1000))
@@ -45,8 +55,8 @@ def test_one_pass_over_everybody_gives_the_products_with_their_positions(width: 
     positions = Positions(vectors)
     w = generator.standard_normal((positions.width, directions)).astype(np.float32)
     assert positions.along(w) == pytest.approx(positions.at(np.arange(50)) @ w, abs=1e-4)
-    kept = generator.random(50) < 0.5
-    assert positions.only(kept).along(w) == pytest.approx(positions.along(w)[kept], abs=1e-4)
+    halves = Positions(vectors.astype(np.float16))
+    assert halves.along(w) == pytest.approx(halves.at(np.arange(50)) @ w, abs=1e-4)
 
 
 def test_the_discriminant_looks_past_what_everybody_varies_in() -> None:
@@ -78,10 +88,10 @@ def test_contents_in_common_count_where_vectors_say_nothing() -> None:
     vectors = unit(generator.standard_normal((400, 16)))
     ids = pa.array([f"p{i:03d}" for i in range(400)])
     seeds = ids.take(pa.array(range(40)))
-    positions = Positions(vectors, sp.csr_matrix(shown, dtype=np.float32))
+    positions = Positions(vectors, Engagements(sp.csr_matrix(shown, dtype=np.float32)))
     told = {}
     for name, given_positions in (("with", positions), ("without", Positions(vectors))):
-        report = build(given_positions, ids, seeds, 40)
+        report = build(given_positions, ids, seeds, Reach(40))
         told[name] = np.mean([alike[int(p[1:])] for p in report.table.column("person_id").to_pylist()])
         assert ("proximity" in report.report.aucs) == (name == "with")
     assert told["with"] > told["without"] + 0.3
@@ -109,7 +119,7 @@ def test_a_versions_positions_are_read_back(tmp_path: Path) -> None:
 
     found = saved("kept", engaged)
     assert found.engaged is not None
-    assert (found.engaged != engaged[:, : found.engaged.shape[1]]).nnz == 0
+    assert (found.engaged.matrix != engaged[:, : found.engaged.contents]).nnz == 0
     assert np.array_equal(found.vectors, vectors)
     assert saved("older", None).engaged is None
     assert saved("nobody engages", sp.csr_matrix((20, 9), dtype=np.float32)).engaged is None

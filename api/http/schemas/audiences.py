@@ -78,6 +78,12 @@ class LookalikeAudience(_Defined):
     seed_audience_id: Id | None = Field(None, description="an audience of the same tenant, instead of `seeds`")
     size: int | None = Field(None, ge=1)
     ratio: float | None = Field(None, gt=0, le=0.1)
+    min_similarity: float | None = Field(
+        None, ge=0, le=1, description="nobody less alike: 0.5 is as alike as the middle seed would be, were it not known"
+    )
+    subtract: list[Id] = Field(
+        default_factory=list, max_length=100, description="audiences of the same tenant whose people stay out"
+    )
 
     @model_validator(mode="after")
     def _one_of_each(self) -> LookalikeAudience:
