@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
+from api.http.schemas.base import Body, Id, Kind, Recipient, View, either
 
 __all__ = [
     "AttributeCondition",
@@ -27,7 +27,7 @@ __all__ = [
     "TagCondition",
 ]
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=r"\S")]
 _MAX_DEPTH = 8
 _MAX_CONDITIONS = 200
 """Threat: a body of a megabyte holds ten thousand conditions, each of which is a question to the lake. Unit: conditions."""
@@ -74,6 +74,10 @@ Condition = Annotated[
 class RuleGroup(Body):
     """Everybody who meets all of `all`, at least one of `any` where it is given, and none of `none`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [n], "properties": {n: {"minItems": 1}}} for n in ("all", "any", "none")]}
+    )
+
     all: list[Condition] = Field(default_factory=list, max_length=100)
     any: list[Condition] = Field(default_factory=list, max_length=100)
     none: list[Condition] = Field(default_factory=list, max_length=100)
@@ -115,6 +119,8 @@ class Seed(Body):
 
 class LookalikeAudience(Body):
     """The people most like the seeds, who are not in it themselves: so many (`size`), or this share of everybody (`ratio`)."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [either("seeds", "seed_audience_id"), either("size", "ratio")]})
 
     kind: Literal["lookalike"]
     name: _Name
@@ -161,7 +167,13 @@ SegmentName = Annotated[str, StringConstraints(pattern=r"^[49]:[A-Za-z0-9_-]{1,3
 class ExportRequest(Body):
     """Who gets the rows, and in which form."""
 
-    model_config = shown({"recipient": "adserver", "format": "csv"})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"recipient": "adserver", "format": "csv"}],
+            "if": {"required": ["segments"], "properties": {"segments": {"minItems": 1}}},
+            "then": {"required": ["format"], "properties": {"format": {"const": "openrtb"}}},
+        }
+    )
 
     recipient: Recipient = Field(description="who gets the file; pseudonyms differ between recipients")
     format: Format = Field(
