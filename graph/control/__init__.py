@@ -6,11 +6,13 @@ from graph.control.consents import ConsentLog, ConsentRecord
 from graph.control.engine import ControlUnavailable
 from graph.control.exports import Export, ExportRequest, Exports
 from graph.control.keys import ApiKey, ApiKeys, Scope
+from graph.control.quotas import UNLIMITED, Quota, Quotas, QuotaUse
 from graph.control.store import Control, sqlite_url
 from graph.control.tenants import Tenant, Tenants
 
 __all__ = [
     "AUDIENCE_PREFIX",
+    "UNLIMITED",
     "ApiKey",
     "ApiKeys",
     "Audience",
@@ -25,6 +27,9 @@ __all__ = [
     "Export",
     "ExportRequest",
     "Exports",
+    "Quota",
+    "QuotaUse",
+    "Quotas",
     "Scope",
     "Tenant",
     "Tenants",

@@ -175,8 +175,8 @@ class Database:
                     f"the control store {self.address} has version {found}, this Tessera reads {SCHEMA_VERSION}; "
                     "use the version that made it"
                 )
+            Base.metadata.create_all(connection)  # tables that are new beside the others need no other version
             if found != SCHEMA_VERSION:
-                Base.metadata.create_all(connection)
                 session.query(SchemaVersionRow).delete()
                 session.add(SchemaVersionRow(version=SCHEMA_VERSION))
 
