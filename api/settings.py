@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from graph.errors import SettingsError
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["LOOPBACK", "Settings", "load_settings"]
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that are this machine."""
 
 
 class Settings(BaseSettings):
@@ -43,6 +47,22 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that `tessera serve` listens on")
     port: int = Field(8000, ge=1, le=65535, description="port that `tessera serve` listens on")
     rate_limit_per_minute: int = Field(6000, ge=1, description="requests per minute and API key")
+    subject_limit_per_minute: int = Field(
+        60, ge=1, description="look-ups of one person, or of one id, per minute and tenant; against enumerating and averaging"
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        description="OpenID Connect provider whose tokens are taken beside API keys: its issuer, by https; needs tessera[oidc]",
+    )
+    oidc_audience: str | None = Field(
+        None, min_length=1, description="audience that such a token must name; needed with an issuer"
+    )
+    oidc_tenant_claim: str = Field("tenant", min_length=1, description="claim of such a token that names the tenant")
+    oidc_scope_claim: str = Field(
+        "scope",
+        min_length=1,
+        description="claim that lists scopes, as words of a text or as a list; unknown ones count for nothing",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body, in bytes")
     docs_enabled: bool = Field(True, description="serve the OpenAPI document and its page")
     inbox_seconds: float = Field(60.0, gt=0, description="how often collected calls are taken into the graph, in seconds")
@@ -77,6 +97,20 @@ class Settings(BaseSettings):
         "auto", description="text encoder: `auto`, `minilm`, `use-multilingual`, or a transformers folder or hub name"
     )
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer_is_safe(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https:")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("must begin with https://; http:// is taken on this machine alone")
+        return value
+
+    @model_validator(mode="after")
+    def _audience_is_said(self) -> Settings:
+        if self.oidc_issuer is not None and self.oidc_audience is None:
+            raise ValueError("TESSERA_OIDC_ISSUER needs TESSERA_OIDC_AUDIENCE: tokens for other services are no keys here")
+        return self
+
     @field_validator("key")
     @classmethod
     def _key_is_hex(cls, value: SecretStr | None) -> SecretStr | None:
@@ -96,5 +130,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
+        if not first["loc"]:
+            raise SettingsError(f"{first['msg'].removeprefix('Value error, ')}; correct or unset it") from None
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"TESSERA_{name}: {first['msg']}; correct or unset it") from None

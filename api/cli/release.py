@@ -107,11 +107,13 @@ def key_create(
     scope: Annotated[list[str], typer.Option(help="What it may do; repeat it. `all`: every scope but admin, uploads:write.")],
     tenant: Tenant = "default",
     name: Annotated[str, typer.Option(help="A name to know it by.")] = "",
+    quota_requests: Annotated[int | None, typer.Option(min=0, help="Requests a day of UTC; no limit without.")] = None,
+    quota_rows: Annotated[int | None, typer.Option(min=0, help="Rows a day in files and pages; no limit without.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make an API key; the token is shown this once."""
     from api import pipeline
-    from graph.control import Scope
+    from graph.control import Quota, Scope
 
     scopes = [s for s in Scope if s not in (Scope.ADMIN, Scope.UPLOADS)] if scope == ["all"] else scope
     unknown = [s for s in scopes if s not in list(Scope)]
@@ -119,7 +121,8 @@ def key_create(
         raise SettingsError(f"no scope {unknown[0]!r}; use {', '.join(Scope)}, or all")
     with workspace().control() as control:
         control.tenants.ensure(tenant, now=pipeline.now())
-        made, token = control.keys.create(tenant, [Scope(s) for s in scopes], now=pipeline.now(), name=name)
+        quota = Quota(quota_requests, quota_rows)
+        made, token = control.keys.create(tenant, [Scope(s) for s in scopes], now=pipeline.now(), name=name, quota=quota)
     emit({"key_id": made.key_id, "token": token, "scopes": sorted(made.scopes)}) if as_json else say(token)
 
 
@@ -133,6 +136,8 @@ def key_list(as_json: Json = False) -> None:
                 "tenant": k.tenant_id,
                 "name": k.name,
                 "scopes": ", ".join(sorted(k.scopes)),
+                "requests_per_day": k.quota.requests_per_day,
+                "rows_per_day": k.quota.rows_per_day,
                 "revoked_at": k.revoked_at,
             }
             for k in control.keys.all()

@@ -1,7 +1,9 @@
-"""Who asks, and may they: an API key as Bearer token, as X-API-Key, or (collector) as the user name of Basic authentication.
+"""Who asks, and may they: an API key or a token of the identity provider as Bearer token; an API key as X-API-Key, or (collector)
+as the user name of Basic authentication.
 
 Authentication and the rate limit come before the body is read, so that nobody without a key makes the server parse
-anything; scopes are checked by the operation's dependency. 401 for no valid key, 403 for a missing scope, 429 over the rate.
+anything; scopes are checked by the operation's dependency. 401 for no valid key, 403 for a missing scope, 429 over the rate
+or the quota.
 """
 
 from __future__ import annotations
@@ -9,30 +11,23 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api.http.errors import Problem, ProblemError
+from api.http.limits import limit_headers, quota_used_up, too_many
+from api.http.oidc import IssuerUnavailable
+from api.http.principal import Principal
 from api.http.resources import resources_of
 from graph.control import Scope
 
 __all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "demand", "needs"]
 
 _HEADERS = {"WWW-Authenticate": 'Bearer realm="tessera"'}
-_NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key.", _HEADERS)
+_NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key or token.", _HEADERS)
 _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope that the operation needs.")
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The key that asks: its id, its tenant, its scopes."""
-
-    key_id: str
-    tenant: str
-    scopes: frozenset[Scope]
 
 
 class KeyRoute(APIRoute):
@@ -84,19 +79,27 @@ def demand(principal: Principal, scope: Scope) -> None:
 async def _authenticate(request: Request, *, basic: bool) -> None:
     door = resources_of(request).door
     token = _token(request, basic=basic)
-    key = None if token is None else await door.admit(token, request.client.host if request.client else "")
-    if isinstance(key, int):
-        raise ProblemError(_too_many(key))
-    if key is None:
+    try:
+        found = None if token is None else await door.admit(token, request.client.host if request.client else "")
+    except IssuerUnavailable as error:
+        raise ProblemError(_no_issuer(error.retry_after_seconds)) from None
+    if isinstance(found, int):
+        raise ProblemError(too_many(found))
+    if found is None:
         raise ProblemError(_NO_KEY)
-    if wait := door.limiter.take(key.key_id):
-        raise ProblemError(_too_many(wait))
-    request.scope["tessera.principal"] = Principal(key.key_id, key.tenant_id, key.scopes)
+    rate = door.limiter.spend(found.key_id)
+    day = None if rate.left < 0 else await door.count(found)
+    request.scope["tessera.principal"] = found
+    request.scope["tessera.limits"] = limit_headers(rate, day)
+    if rate.left < 0:
+        raise ProblemError(too_many(rate.reset_seconds))
+    if day is not None and day.left < 0:
+        raise ProblemError(quota_used_up(day.reset_seconds))
 
 
-def _too_many(wait_seconds: int) -> Problem:
-    headers = {"Retry-After": str(wait_seconds)}
-    return Problem("rate-limited", 429, "Too many requests", "This key has used up its rate; see Retry-After.", headers)
+def _no_issuer(wait_seconds: int) -> Problem:
+    detail = "The identity provider does not answer, and this token cannot be checked without it; try again."
+    return Problem("unavailable", 503, "Service unavailable", detail, {"Retry-After": str(wait_seconds)})
 
 
 def _token(request: Request, *, basic: bool) -> str | None:

@@ -17,6 +17,7 @@ Identities, interests, audiences and privacy-filtered subgraphs.
 
 Every address under `/v1` takes an API key, as `Authorization: Bearer tessera_…` or `X-API-Key`; the collector also takes it
 as the user name of Basic authentication, as the Segment libraries send a write key. A key belongs to a tenant and has scopes.
+Where the deployment knows an OpenID Connect provider, its tokens are taken as `Authorization: Bearer` too.
 
 What is absent, another tenant's, or not released by its subject's consent gives one and the same 404. Failures are
 `application/problem+json` (RFC 9457). Lists are paged by an opaque `cursor`.
@@ -36,14 +37,14 @@ TAGS = [
 
 # By the names that the routes of `api.http.auth` give.
 _SECURITY = {
-    "key": {"type": "http", "scheme": "bearer", "description": "An API key: tessera_…"},
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, tessera_…, or a JWT of the identity provider"},
     "keyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "writeKey": {"type": "http", "scheme": "basic", "description": "The API key as user name, without password"},
 }
 
 _FAILURES: dict[int, tuple[str, str, str, str]] = {
     400: ("malformed", "Malformed request", "The request cannot be read.", "The body or a header cannot be read."),
-    401: ("no-key", "Not authenticated", "Give a valid API key.", "No key, or none that is valid."),
+    401: ("no-key", "Not authenticated", "Give a valid API key or token.", "No key, or none that is valid."),
     403: ("scope-missing", "Not allowed", "This key lacks the scope that the operation needs.", "The key lacks the scope."),
     404: (
         "not-found",

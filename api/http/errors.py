@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.http.field_names import FieldNames
 from graph import errors as domain
@@ -143,6 +144,17 @@ def _violations(errors: Iterable[Mapping[str, Any]], names: FieldNames) -> list[
     return found
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods that an address takes: the framework names those of the first route that has it."""
+    asked = dict(request.scope)
+    found = []
+    for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
+        asked["method"] = method
+        if any(route.matches(asked)[0] is Match.FULL for route in app.routes):
+            found.append(method)
+    return found
+
+
 def install(app: FastAPI, names: FieldNames) -> None:
     """Register the handlers: every raised error of the HTTP layer, the domain and the framework ends as a problem."""
 
@@ -160,7 +172,9 @@ def install(app: FastAPI, names: FieldNames) -> None:
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
         problem = _of_status(error.status_code)
-        kept = {k: v for k, v in (error.headers or {}).items() if k.lower() in ("allow", "www-authenticate", "retry-after")}
+        kept = {k: v for k, v in (error.headers or {}).items() if k.lower() in ("www-authenticate", "retry-after")}
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            kept["Allow"] = ", ".join(_allowed(app, request))
         return problem_response(Problem(problem.slug, problem.status, problem.title, problem.detail, kept), _request_id(request))
 
     @app.exception_handler(RequestValidationError)

@@ -49,6 +49,8 @@ class Surround:
                 status = message["status"]
                 out = MutableHeaders(scope=message)
                 out["X-Request-Id"] = request_id
+                for name, value in (scope.get("tessera.limits") or {}).items():
+                    out[name] = value
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
             await send(message)

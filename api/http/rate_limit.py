@@ -8,9 +8,19 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from threading import Lock
 
-__all__ = ["RateLimiter"]
+__all__ = ["Allowance", "RateLimiter"]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A limit, what is left of it (-1: what was asked for was more), and the seconds until there is more."""
+
+    limit: int
+    left: int
+    reset_seconds: int
 
 
 class RateLimiter:
@@ -26,14 +36,23 @@ class RateLimiter:
 
     def take(self, bucket: Hashable) -> int:
         """0 when a token was taken, else the whole seconds after which there will be one."""
+        taken = self.spend(bucket)
+        return taken.reset_seconds if taken.left < 0 else 0
+
+    def spend(self, bucket: Hashable) -> Allowance:
+        """Take a token, and say what is left and when the bucket is full again; `left` is -1 where there was none, and
+        `reset_seconds` then the whole seconds after which there will be one."""
         with self._lock:
             tokens, now = self._tokens(bucket)
             wait = self._wait(tokens)
-            self._buckets[bucket] = (tokens if wait else tokens - 1, now)
+            tokens = tokens if wait else tokens - 1
+            self._buckets[bucket] = (tokens, now)
             self._buckets.move_to_end(bucket)
             if len(self._buckets) > self._capacity:
                 self._buckets.popitem(last=False)
-            return wait
+        if wait:
+            return Allowance(int(self._burst), -1, wait)
+        return Allowance(int(self._burst), int(tokens), math.ceil((self._burst - tokens) / self._per_second))
 
     def peek(self, bucket: Hashable) -> int:
         """What `take` would give, taking nothing."""

@@ -20,6 +20,8 @@ from api.audiences.due import refilling
 from api.http.door import Door
 from api.http.inbox import Inbox
 from api.http.metrics import Metrics
+from api.http.oidc import Provider
+from api.http.quota import WRITTEN_EVERY_SECONDS
 from api.http.view import View, current_state, open_view
 from api.inbox import draining
 from api.pipeline import now
@@ -29,8 +31,6 @@ from graph.errors import NothingResolved, TesseraError
 from graph.store.protocol import GraphStore
 
 __all__ = ["Opened", "Resources", "resources_of"]
-
-_FOLLOW_SECONDS = 1.0
 
 
 class Resources:
@@ -50,7 +50,9 @@ class Resources:
             self.control = opened.enter_context(workspace.control())
             self.inbox = Inbox(workspace.home.path / "inbox")
             opened.callback(self.inbox.close)
-            self.door = Door(self.control.keys, workspace.settings.rate_limit_per_minute)
+            limits = workspace.settings.rate_limit_per_minute, workspace.settings.subject_limit_per_minute
+            self.door = Door(self.control, *limits, _provider(workspace.settings))
+            opened.callback(self.door.quotas.flush)
             self._exit = opened.pop_all()
         self.refresh()
 
@@ -113,8 +115,9 @@ class Resources:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(_FOLLOW_SECONDS)
+            await asyncio.sleep(WRITTEN_EVERY_SECONDS)
             try:
+                await run_sync(self.door.quotas.flush)
                 await run_sync(self.refresh)
             except (TesseraError, OSError, duckdb.Error) as error:
                 # The view in use stays: a stage that is writing, or was killed, must not stop look-ups.
@@ -123,6 +126,17 @@ class Resources:
     def close(self) -> None:
         """Write what the inbox still holds and close the stores."""
         self._exit.close()
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_audience,
+        tenant_claim=settings.oidc_tenant_claim,
+        scope_claim=settings.oidc_scope_claim,
+    )
 
 
 def resources_of(request: Request) -> Resources:

@@ -8,6 +8,7 @@ from graph.control.engine import ControlUnavailable
 from graph.control.exports import Export, ExportRequest, Exports
 from graph.control.keys import ApiKey, ApiKeys, Scope
 from graph.control.leases import Leases
+from graph.control.quotas import UNLIMITED, Quota, Quotas, QuotaUse
 from graph.control.references import AUDIENCE_PREFIX, audiences_in, texts_of
 from graph.control.store import Control, sqlite_url
 from graph.control.tenants import Tenant, Tenants
@@ -16,6 +17,7 @@ __all__ = [
     "AUDIENCE_PREFIX",
     "KEPT_VERSIONS",
     "SEEDS",
+    "UNLIMITED",
     "ApiKey",
     "ApiKeys",
     "Audience",
@@ -33,6 +35,9 @@ __all__ = [
     "ExportRequest",
     "Exports",
     "Leases",
+    "Quota",
+    "QuotaUse",
+    "Quotas",
     "Scope",
     "Tenant",
     "Tenants",

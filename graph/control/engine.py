@@ -176,8 +176,8 @@ class Database:
                     f"the control store {self.address} has version {found}, this Tessera reads {SCHEMA_VERSION}; "
                     "use the version that made it"
                 )
+            Base.metadata.create_all(connection)  # tables that are new beside the others need no other version
             if found != SCHEMA_VERSION:
-                Base.metadata.create_all(connection)
                 if found is not None:
                     migrate(session, found)
                 session.query(SchemaVersionRow).delete()

@@ -21,7 +21,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
 
 from graph.control.engine import Database
-from graph.control.models import ApiKeyRow
+from graph.control.models import ApiKeyRow, QuotaRow
+from graph.control.quotas import UNLIMITED, Quota
 
 __all__ = ["ApiKey", "ApiKeys", "Scope"]
 
@@ -59,6 +60,7 @@ class ApiKey:
     scopes: frozenset[Scope]
     created_at: datetime
     revoked_at: datetime | None = None
+    quota: Quota = UNLIMITED
 
     def may(self, scope: Scope) -> bool:
         """True when the key holds the scope. `admin` does not stand in for the others."""
@@ -86,7 +88,15 @@ class ApiKeys:
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._lock = Lock()
 
-    def create(self, tenant_id: str, scopes: Iterable[Scope], *, now: datetime, name: str = "") -> tuple[ApiKey, str]:
+    def create(
+        self,
+        tenant_id: str,
+        scopes: Iterable[Scope],
+        *,
+        now: datetime,
+        name: str = "",
+        quota: Quota = UNLIMITED,
+    ) -> tuple[ApiKey, str]:
         """A new key of an existing tenant, and its token, which cannot be shown again."""
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         granted = sorted({Scope(s) for s in scopes})
@@ -101,7 +111,12 @@ class ApiKeys:
                 revoked_at=None,
             )
             session.add(row)
-            return _key(row), f"{_PREFIX}_{key_id}_{secret}"
+            limits = None
+            if quota.limited:
+                session.flush()  # the quota refers to the key
+                limits = QuotaRow(key_id=key_id, requests_per_day=quota.requests_per_day, rows_per_day=quota.rows_per_day)
+                session.add(limits)
+            return _key(row, limits), f"{_PREFIX}_{key_id}_{secret}"
 
     def known(self, token: str, *, now: datetime) -> ApiKey | None:
         """The key of a token that was verified lately, while nothing has been committed since; None where that takes `verify`.
@@ -121,7 +136,8 @@ class ApiKeys:
         version = self._database.version()
         with self._database.reading() as session:
             row = session.get(ApiKeyRow, key_id) if key_id.isascii() and "\0" not in key_id else None
-            key, stored = (None, self._decoy) if row is None or row.revoked_at is not None else (_key(row), row.hash)
+            limits = session.get(QuotaRow, key_id) if row is not None else None
+            key, stored = (None, self._decoy) if row is None or row.revoked_at is not None else (_key(row, limits), row.hash)
         digest = _digest(token)
         remembered = self._remembered(digest, now)
         if key is not None and remembered is not None:
@@ -146,11 +162,15 @@ class ApiKeys:
 
     def all(self, tenant_id: str | None = None) -> list[ApiKey]:
         """Keys, revoked ones too, oldest first."""
-        query = select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.key_id)
+        query = (
+            select(ApiKeyRow, QuotaRow)
+            .outerjoin(QuotaRow, QuotaRow.key_id == ApiKeyRow.key_id)
+            .order_by(ApiKeyRow.created_at, ApiKeyRow.key_id)
+        )
         if tenant_id is not None:
             query = query.where(ApiKeyRow.tenant_id == tenant_id)
         with self._database.reading() as session:
-            return [_key(row) for row in session.scalars(query)]
+            return [_key(row, limits) for row, limits in session.execute(query)]
 
     def _remembered(self, digest: bytes, now: datetime) -> _Verified | None:
         with self._lock:
@@ -169,6 +189,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def _key(row: ApiKeyRow) -> ApiKey:
+def _key(row: ApiKeyRow, limits: QuotaRow | None) -> ApiKey:
     scopes = frozenset(Scope(s) for s in row.scopes)
-    return ApiKey(row.key_id, row.tenant_id, row.name, scopes, row.created_at, row.revoked_at)
+    quota = UNLIMITED if limits is None else Quota(limits.requests_per_day, limits.rows_per_day)
+    return ApiKey(row.key_id, row.tenant_id, row.name, scopes, row.created_at, row.revoked_at, quota)

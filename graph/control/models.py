@@ -23,7 +23,10 @@ __all__ = [
     "Base",
     "ConsentRow",
     "ExportRow",
+    "IdempotencyRow",
     "LeaseRow",
+    "QuotaRow",
+    "QuotaUseRow",
     "SchemaVersionRow",
     "TenantRow",
     "UtcDateTime",
@@ -215,3 +218,37 @@ class AuditRow(Base):
     subject: Mapped[str | None]
     row_count: Mapped[int | None]
     __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class QuotaRow(Base):
+    """How much a key may do in a day of UTC; null for as much as it likes."""
+
+    __tablename__ = "key_quotas"
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.key_id"), primary_key=True)
+    requests_per_day: Mapped[int | None]
+    rows_per_day: Mapped[int | None]
+
+
+class QuotaUseRow(Base):
+    """How much a key has done in a day of UTC, `YYYY-MM-DD`."""
+
+    __tablename__ = "key_quota_use"
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.key_id"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    rows: Mapped[int]
+
+
+class IdempotencyRow(Base):
+    """What came of a request that its client named: claimed by `holder` until `leased_until`, or answered, which has a status."""
+
+    __tablename__ = "idempotency"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    name_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    holder: Mapped[str]
+    leased_until: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None]

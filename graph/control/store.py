@@ -18,6 +18,7 @@ from graph.control.engine import Database
 from graph.control.exports import Exports
 from graph.control.keys import ApiKeys
 from graph.control.leases import Leases
+from graph.control.quotas import Quotas
 from graph.control.tenants import Tenants
 from graph.home import Home
 
@@ -41,6 +42,7 @@ class Control:
         self._database = Database(url)
         self.tenants = Tenants(self._database)
         self.keys = ApiKeys(self._database)
+        self.quotas = Quotas(self._database)
         self.audiences = Audiences(self._database)
         self.consents = ConsentLog(self._database)
         self.exports = Exports(self._database)

@@ -50,6 +50,10 @@ class Tenants:
             row = session.get(TenantRow, tenant_id)
             return None if row is None else _tenant(row)
 
+    def has(self, tenant_id: str) -> bool:
+        """Whether there is such a tenant; any text may be asked about."""
+        return _ID.fullmatch(tenant_id) is not None and self.get(tenant_id) is not None
+
     def all(self) -> list[Tenant]:
         """Every tenant, by id."""
         with self._database.reading() as session:

@@ -91,6 +91,7 @@ def make_home(folder: Path, people: int) -> tuple[dict[str, str], list[str], str
     environment = {
         "TESSERA_HOME": str(folder / "home"),
         "TESSERA_RATE_LIMIT_PER_MINUTE": "100000000",
+        "TESSERA_SUBJECT_LIMIT_PER_MINUTE": "100000000",
         "TESSERA_LEGAL_BASIS": "contract",
         "OMP_NUM_THREADS": "2",
     }

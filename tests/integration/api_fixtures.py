@@ -33,7 +33,9 @@ def log() -> io.StringIO:
 @pytest.fixture(scope="session")
 def client(planted: Planted, log: io.StringIO) -> Iterator[TestClient]:
     """The served application over the planted home, embedded."""
-    app = create_app(Settings(home=planted.home, rate_limit_per_minute=1_000_000), log_stream=log)
+    app = create_app(
+        Settings(home=planted.home, rate_limit_per_minute=1_000_000, subject_limit_per_minute=1_000_000), log_stream=log
+    )
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
     assert [line for line in log.getvalue().splitlines() if '"defect"' in line] == []

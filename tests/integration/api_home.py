@@ -21,6 +21,7 @@ from gnn.recommend import fit_recommender
 from gnn.recommend.stored import recommender_files
 from gnn.registry import current, save
 from graph.control import Scope
+from graph.home import Home
 from graph.interests import ABOUT
 from graph.interests import TAGS as INTEREST_TAGS
 from graph.project import snapshot
@@ -171,6 +172,18 @@ def graph_of(workspace: Workspace) -> Snapshot:
             key=workspace.key,
             interests=current(workspace.home.models).interests(),
         )
+
+
+def known_values(planted: Planted) -> dict[str, list[str]]:
+    """Values of path parameters that lead somewhere: of people who permit, refuse and are silent."""
+    some = (1, 50, 200, 300, UNKNOWN)
+    members = load(Home.open(planted.home)).members
+    person = dict(zip(members["id"].to_pylist(), members["person_id"].to_pylist(), strict=True))
+    return {
+        "person_id": [person[device(n)] for n in some],
+        "id": [*(device(n) for n in some), *(account(n) for n in some)],
+        "tag_id": list(TAGS),
+    }
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from api.http.auth import KeyRoute, Principal, Scope, demand, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import Problem, ProblemError, not_found
 from api.http.paging import read_offset_cursor, write_cursor
-from api.http.releases import caller_of, passed, released
+from api.http.releases import caller_of, charge_rows, passed, released
 from api.http.resources import Opened, Resources
 from api.http.routers.audiences import AudienceId, own_audience
 from api.http.schemas.audiences import ExportRequest, ExportView, Format, MemberPage, SegmentName
@@ -192,11 +192,13 @@ def download_export(
         uploaded = _upload(opened, principal, audience_id, export.recipient, platform)
         if uploaded.value.export_id != export_id:
             raise not_found()
+        charge_rows(opened, principal, uploaded.value.total)
         return StreamingResponse(upload_chunks(uploaded), media_type=_CSV, headers=_attachment(f"{export_id}.csv"))
     segments = _segments(opened, principal, audience_id, segment or []) if format == "openrtb" else ()
     rows = _rows(opened, principal, audience_id, export.recipient, file=True, segments=segments)
     if rows.value.export_id != export_id:
         raise not_found()
+    charge_rows(opened, principal, len(rows.value.pseudonyms))
     if format == "openrtb":
         return StreamingResponse(openrtb_chunks(rows), media_type=_JSON_LINES, headers=_attachment(f"{export_id}.jsonl"))
     chosen: Format = format or _accepted(accept or "")
@@ -229,6 +231,7 @@ def list_members(
     """The rules of a release hold for the whole list: at least 100 people must permit it."""
     offset = read_offset_cursor(cursor)
     rows = released(opened, _rows(opened, principal, audience_id, recipient, file=False, offset=offset, limit=limit))
+    charge_rows(opened, principal, len(rows.pseudonyms))
     shown = offset + len(rows.pseudonyms)
     more = write_cursor(shown) if shown < rows.total and len(rows.pseudonyms) else None
     return MemberPage(export_id=rows.export_id, items=rows.pseudonyms.to_pylist(), next_cursor=more)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.exceptions import RequestValidationError
 
 from api.explain import explained
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
+from api.http.errors import Problem, ProblemError
 from api.http.explanations import explanation_view, permits
 from api.http.identities import Member, Person
-from api.http.releases import answered, caller_of, passed
+from api.http.releases import answered, looked_up, passed
 from api.http.resources import Opened, Resources
 from api.http.schemas.base import Id, Kind
 from api.http.schemas.identities import ExplanationView, IdentityView, MemberView
@@ -23,6 +23,7 @@ __all__ = ["members_of", "router"]
 Reader = Annotated[Principal, needs(Scope.IDENTITIES)]
 IdInPath = Annotated[Id, Path(description="its id; a slash in it is written as it is or as %2F", examples=["d-7f31"])]
 
+_HALF = Problem("half-a-pair", 422, "Invalid request", "Give both to_kind and to_id, or neither.")
 _MEMBER = {"kind": "device", "id": "d-7f31", "confidence": 0.998, "since": "2026-01-05T08:12:31Z", "last_seen": None}
 _IDENTITY = {
     **_MEMBER,
@@ -100,7 +101,7 @@ def explain_identity(
 ) -> Response:
     """Both persons must permit the look-up. What belongs to others who do not is named by its kind alone. Without another, an id
     that ends in `/why` is looked up, if there is one."""
-    view, caller = opened.view, caller_of(principal)
+    view = opened.view
     other = _other(to_kind or other_kind, to_id or other_id)
     if other is None and permits(view, kind, f"{id}/why"):
         return _identity(kind, f"{id}/why", opened, principal)
@@ -110,17 +111,16 @@ def explain_identity(
         return explanation_view(view, explained(view.workspace, view.resolution, (kind, id), other, behaviour=False))
 
     if other is not None and (right := view.identities.person_of(*other)) != left:
-        passed(opened, view.gate.subject(right, lambda: None, use=Use.IDENTITY, caller=caller))
-    return answered(opened, view.gate.subject(left, answer, use=Use.IDENTITY, caller=caller))
+        passed(opened, looked_up(opened, principal, other, right, lambda: None, Use.IDENTITY))
+    return answered(opened, looked_up(opened, principal, (kind, id), left, answer, Use.IDENTITY))
 
 
 def _other(kind: Kind | None, id: str | None) -> tuple[str, str] | None:
-    """The other of the two, if one is asked about. Raises RequestValidationError where half of it is missing."""
+    """The other of the two, if one is asked about. Raises the 422 where half of it is missing."""
     if kind is None and id is None:
         return None
     if kind is None or id is None:
-        missing = "to_kind" if kind is None else "to_id"
-        raise RequestValidationError([{"type": "missing", "loc": ("query", missing), "msg": "Field required", "input": None}])
+        raise ProblemError(_HALF)
     return kind, id
 
 
@@ -154,4 +154,4 @@ def _identity(kind: Kind, id: str, opened: Resources, principal: Principal) -> R
             members=members_of(person),
         )
 
-    return answered(opened, view.gate.subject(person_id, answer, use=Use.IDENTITY, caller=caller_of(principal)))
+    return answered(opened, looked_up(opened, principal, (kind, id), person_id, answer, Use.IDENTITY))

@@ -10,7 +10,7 @@ from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import not_found
 from api.http.paging import read_text_cursor, write_cursor
-from api.http.releases import answered, caller_of
+from api.http.releases import answered, looked_up
 from api.http.resources import Opened
 from api.http.routers.identities import members_of
 from api.http.schemas.base import Cursor, Id
@@ -84,7 +84,7 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
             members=members_of(person),
         )
 
-    return answered(opened, view.gate.subject(living, answer, use=Use.IDENTITY, caller=caller_of(principal)))
+    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.IDENTITY))
 
 
 @router.get(
@@ -114,7 +114,7 @@ def get_person_tags(
             tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
         )
 
-    return answered(opened, view.gate.subject(living, answer, use=Use.TAGS, caller=caller_of(principal)))
+    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.TAGS))
 
 
 @router.get(
@@ -158,7 +158,7 @@ def explain_person_tag(
         )
 
     asked = living if view.interests.tells(tag_id) else None
-    return answered(opened, view.gate.subject(asked, answer, use=Use.TAGS, caller=caller_of(principal)))
+    return answered(opened, looked_up(opened, principal, ("person", person_id), asked, answer, Use.TAGS))
 
 
 @router.get(

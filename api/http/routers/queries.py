@@ -13,7 +13,7 @@ import cypher
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import Problem, ProblemError, not_found
-from api.http.releases import caller_of, released
+from api.http.releases import caller_of, released, watch
 from api.http.resources import Opened
 from api.http.schemas.operations import QueryList, QueryParameterView, QueryRequest, QueryResult, QueryView
 from graph.privacy import Column, Use
@@ -93,6 +93,9 @@ def run_query(
     columns = {column.name: Column(column.kind) for column in statement.columns}
     # Rows about somebody whom a parameter names need not name them again: the gate must know of them all the same.
     asked = [(_ASKED[p], str(value)) for p, value in parameters.items() if p in _ASKED]
+    for kind, value in asked:
+        if kind in _SUBJECTS:
+            watch(opened, principal, "asked", kind, value)
     rows = opened.store.query(name, parameters)
     use = Use.TAGS if _SUBJECTS & {*columns.values(), *(kind for kind, _ in asked)} else Use.STATISTICS
     answer = opened.view.gate.query(rows[:_MAX_ROWS], columns, name=name, caller=caller_of(principal), use=use, asked=asked)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.http.auth import KeyRoute, Principal, Scope, needs
 from api.http.documentation import PROTECTED, example, problems
-from api.http.releases import answered, caller_of
+from api.http.releases import answered, looked_up
 from api.http.resources import Opened
 from api.http.routers.persons import PersonId
 from api.http.schemas.recommendations import OfferView, PersonRecommendations
@@ -49,4 +49,4 @@ def get_person_recommendations(
         items = [OfferView(content_id=o.content_id, score=o.score, rank=rank) for rank, o in enumerate(offers, 1)]
         return PersonRecommendations(person_id=living, model=view.recommendations.version, items=items)
 
-    return answered(opened, view.gate.subject(living, answer, use=Use.RECOMMENDATION, caller=caller_of(principal)))
+    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.RECOMMENDATION))

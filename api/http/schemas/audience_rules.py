@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from api.http.schemas.base import Body, Id
 
@@ -182,6 +182,10 @@ Condition = Annotated[
 
 class RuleGroup(Body):
     """Everybody who meets all of `all`, at least one of `any` where it is given, and none of `none`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [n], "properties": {n: {"minItems": 1}}} for n in ("all", "any", "none")]}
+    )
 
     all: list[Condition] = Field(default_factory=list, max_length=100)
     any: list[Condition] = Field(default_factory=list, max_length=100)

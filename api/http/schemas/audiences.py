@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.dataclasses import dataclass
 
 from api.http.schemas.audience_rules import RuleGroup
-from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
+from api.http.schemas.base import Body, Id, Kind, Recipient, View, either
 from api.http.schemas.contradictions import contradiction_in
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "SegmentName",
 ]
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=r"\S")]
 _HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
 RefreshEvery = Annotated[int, Field(ge=1, le=8760)] | Literal["hourly", "daily", "weekly"]
 
@@ -72,6 +72,8 @@ class Seed:
 
 class LookalikeAudience(_Defined):
     """The people most like the seeds, who are not in it themselves: so many (`size`), or this share of everybody (`ratio`)."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [either("seeds", "seed_audience_id"), either("size", "ratio")]})
 
     kind: Literal["lookalike"]
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=1_000_000, fail_fast=True)] | None = None
@@ -163,7 +165,13 @@ SegmentName = Annotated[str, StringConstraints(pattern=r"^[49]:[A-Za-z0-9_-]{1,3
 class ExportRequest(Body):
     """Who gets the rows, and in which form."""
 
-    model_config = shown({"recipient": "adserver", "format": "csv"})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"recipient": "adserver", "format": "csv"}],
+            "if": {"required": ["segments"], "properties": {"segments": {"minItems": 1}}},
+            "then": {"required": ["format"], "properties": {"format": {"const": "openrtb"}}},
+        }
+    )
 
     recipient: Recipient = Field(description="who gets the file; pseudonyms differ between recipients")
     format: Format = Field(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from api.http.schemas.base import View, shown
+from api.http.schemas.base import View, needs_one_of, shown
 
 __all__ = ["Alias", "Batch", "Call", "Collected", "Group", "Identify", "Page", "Screen", "Track"]
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+# Segment's libraries send numbers where their users have them: they are taken as text.
+_Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 1024}, {"type": "number"}]}),
+]
 _Object = dict[str, Any]
 
 
@@ -34,10 +39,15 @@ class Call(BaseModel):
         return self
 
 
+def _call(example: dict[str, Any]) -> ConfigDict:
+    extra = {"examples": [example], **needs_one_of("userId", "anonymousId")}
+    return ConfigDict(json_schema_extra=extra)
+
+
 class Track(Call):
     """Somebody did something."""
 
-    model_config = shown(
+    model_config = _call(
         {
             "type": "track",
             "anonymousId": "d-7f31",
@@ -55,7 +65,7 @@ class Track(Call):
 class Identify(Call):
     """Who somebody is."""
 
-    model_config = shown(
+    model_config = _call(
         {
             "type": "identify",
             "userId": "user-19",
@@ -72,7 +82,7 @@ class Identify(Call):
 class Page(Call):
     """Somebody looked at a page."""
 
-    model_config = shown(
+    model_config = _call(
         {
             "type": "page",
             "anonymousId": "d-7f31",
@@ -91,7 +101,7 @@ class Page(Call):
 class Screen(Call):
     """Somebody looked at a screen of an app."""
 
-    model_config = shown({"type": "screen", "anonymousId": "d-7f31", "name": "Basket", "messageId": "m-4"})
+    model_config = _call({"type": "screen", "anonymousId": "d-7f31", "name": "Basket", "messageId": "m-4"})
 
     type: Literal["screen"] = "screen"
     name: _Text | None = None
@@ -102,7 +112,7 @@ class Screen(Call):
 class Alias(Call):
     """Two ids are one person."""
 
-    model_config = shown({"type": "alias", "previousId": "d-7f31", "userId": "user-19", "messageId": "m-5"})
+    model_config = _call({"type": "alias", "previousId": "d-7f31", "userId": "user-19", "messageId": "m-5"})
 
     type: Literal["alias"] = "alias"
     previousId: _Text
@@ -111,7 +121,7 @@ class Alias(Call):
 class Group(Call):
     """Somebody belongs to a group."""
 
-    model_config = shown({"type": "group", "userId": "user-19", "groupId": "club-1", "messageId": "m-6"})
+    model_config = _call({"type": "group", "userId": "user-19", "groupId": "club-1", "messageId": "m-6"})
 
     type: Literal["group"] = "group"
     groupId: _Text
@@ -124,7 +134,7 @@ _AnyCall = Annotated[Track | Identify | Page | Screen | Alias | Group, Field(dis
 class Batch(BaseModel):
     """Many calls at once. A `context` or `integrations` beside `batch` holds for calls without their own."""
 
-    model_config = ConfigDict(extra="allow", frozen=True) | shown(
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True) | shown(
         {"batch": [{"type": "track", "anonymousId": "d-7f31", "event": "Order Completed", "messageId": "m-1"}]}
     )
 

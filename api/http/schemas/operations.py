@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
-from api.http.schemas.base import Body, Id, Kind, Recipient, View, shown
+from api.http.schemas.base import Body, Id, Kind, Moment, Recipient, View, needs_one_of, shown
 
 __all__ = [
     "ConsentBody",
@@ -82,9 +82,11 @@ class QueryResult(View):
 class ConsentBody(Body):
     """What a subject said. Silence is no consent: purposes that are not listed are refused."""
 
+    model_config = ConfigDict(json_schema_extra=needs_one_of("purposes", "tc_string", "gpp_string", "gpc"))
+
     subject_kind: Kind
     subject_id: Id
-    at: AwareDatetime | None = Field(None, description="when; now where it is missing or still to come")
+    at: Moment | None = Field(None, description="when; now where it is missing or still to come")
     purposes: list[Annotated[int, Field(ge=1, le=24)]] | None = Field(
         None, max_length=24, description="TCF purposes that are permitted; an empty list refuses everything"
     )
