@@ -8,7 +8,7 @@ has_compose() {
     command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1
 }
 
-# As tests/e2e/browser.py looks for it.
+# As tests/e2e/page_fixtures.py looks for it.
 has_browser() {
     for name in chromium chromium-browser google-chrome; do
         command -v "$name" >/dev/null && return 0

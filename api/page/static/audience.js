@@ -5,7 +5,8 @@ import { panel } from "./asking.js";
 import { bar, el, field, freshId, table } from "./dom.js";
 import { countOfPeople, decimal, people, percent, time } from "./figures.js";
 
-const FORMATS = {
+/** Forms of a released file, in words. */
+export const FORMATS = {
   csv: "CSV: pseudonyms",
   jsonl: "JSON lines: pseudonyms",
   parquet: "Parquet: pseudonyms",

@@ -1,7 +1,7 @@
 /** The rule builder: groups of conditions that all, any or none of hold; groups may hold groups. */
 
 import { CONDITIONS } from "./conditions.js";
-import { el, field, freshId } from "./dom.js";
+import { el, field } from "./dom.js";
 
 const LISTS = [
   ["all", "All of these hold"],
@@ -62,11 +62,9 @@ function conditionRow(context, depth, remove) {
     room.dispatchEvent(new Event("input", { bubbles: true }));
   });
   choose();
-  const id = freshId("condition");
   const away = el("button", { type: "button", onclick: remove }, "Remove", el("span", { class: "unseen" }, " this condition"));
-  const label = field("A person", kind);
-  label.querySelector("label").id = id;
-  return { node: el("li", { role: "group", "aria-labelledby": id }, el("div", { class: "row" }, label, el("p", {}, away)), room), read: () => made.read() };
+  const node = el("li", {}, el("div", { class: "row" }, field("A person", kind), el("p", {}, away)), room);
+  return { node, read: () => made.read() };
 }
 
 function nested(context, depth) {
