@@ -54,7 +54,7 @@ export class Api {
     return this.#json("GET", path + search, undefined, signal);
   }
 
-  /** The answer to a POST. Throws Failure. */
+  /** The answer to a POST, with a body if one is given. Throws Failure. */
   post(path, body, signal = null) {
     return this.#json("POST", path, body, signal);
   }
@@ -67,7 +67,7 @@ export class Api {
   /** All items of a list that is paged by cursor, up to `most`; `whole` says whether these are all. Throws Failure. */
   async all(path, most = 20_000) {
     const items = [];
-    for (let cursor = null; ; ) {
+    for (let cursor = null; ;) {
       const page = await this.get(path, { limit: "1000", cursor });
       items.push(...page.items);
       cursor = page.next_cursor;
@@ -91,10 +91,15 @@ export class Api {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let answer;
     try {
-      answer = await fetch(path, { method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+      // JSON.stringify leaves undefined as it is: no body.
+      answer = await fetch(path, { method, headers, signal, cache: "no-store", body: JSON.stringify(body) });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Failure({ status: 0, title: "No answer", detail: "The API does not answer. Is it running, and is the network there?" });
+      throw new Failure({
+        status: 0,
+        title: "No answer",
+        detail: "The API does not answer. Is it running, and is the network there?",
+      });
     }
     if (answer.ok) return answer;
     const failure = await refusal(answer);

@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { panel } from "./asking.js";
 import { bar, el, field, freshId, table } from "./dom.js";
-import { countOfPeople, decimal, people, percent, time } from "./figures.js";
+import { countOfPeople, decimal, people, percent, time, whole } from "./figures.js";
 
 /** Forms of a released file, in words. */
 export const FORMATS = {
@@ -16,7 +16,7 @@ export const FORMATS = {
   tiktok: "TikTok: hashed addresses",
   uid2: "UID2: hashed addresses",
 };
-const ASPECTS = { tags: "tags", attributes: "attributes", contents: "contents" };
+const ASPECTS = { tags: "Tag", attributes: "Attribute", contents: "Content" };
 const LARGEST_INDEX = 8;
 
 export class AudienceDetail {
@@ -27,6 +27,7 @@ export class AudienceDetail {
   #versions = panel("Versions");
   #release = panel("Release as a file");
   #end = panel("Delete");
+  #facts = el("div");
   #of;
 
   /** `changed` is called after a change, with whether the audience is gone. */
@@ -34,20 +35,23 @@ export class AudienceDetail {
     this.#api = api;
     this.#audience = audience;
     this.#changed = changed;
-    this.#of = el("select", { onchange: () => this.#setApart() }, ...options(ASPECTS));
+    this.#of = el("select", { onchange: () => this.#setApart() }, ...Object.keys(ASPECTS).map((of) => el("option", {}, of)));
     this.#insights.heading.after(field("By", this.#of));
     this.#versions.heading.after(
       el("p", {}, el("button", { type: "button", onclick: () => this.#refresh() }, "Fill it again with the people of now")),
     );
     this.#release.heading.after(this.#exportForm());
-    this.#end.heading.after(el("p", {}, el("button", { type: "button", onclick: () => this.#confirm() }, "Delete this audience")));
+    this.#end.heading.after(
+      el("p", {}, el("button", { type: "button", onclick: () => this.#confirm() }, "Delete this audience")),
+    );
+    this.#describe();
     const id = freshId("audience");
     this.heading = el("h2", { id, tabindex: "-1" }, audience.name);
     this.node = el(
       "section",
       { "aria-labelledby": id },
       this.heading,
-      el("p", {}, `${audience.kind}, version ${audience.version}, ${countOfPeople(audience.size)}. `, el("code", {}, audience.audience_id)),
+      this.#facts,
       ...[this.#insights, this.#versions, this.#release, this.#end].map((part) => part.node),
     );
   }
@@ -55,6 +59,23 @@ export class AudienceDetail {
   /** Ask what is shown at once: what sets the people apart, and the versions. */
   async load() {
     await Promise.all([this.#setApart(), this.#history()]);
+  }
+
+  #describe() {
+    const {
+      kind,
+      version,
+      size,
+      refresh_every_hours: hours,
+      refresh_at: next,
+      refresh_problem: wrong,
+      audience_id: id,
+    } = this.#audience;
+    this.#facts.replaceChildren(
+      el("p", {}, `${kind}, version ${version}, ${countOfPeople(size)}. `, el("code", {}, id)),
+      ...(hours ? [el("p", {}, `Filled again every ${whole(hours)} hours by itself, next ${time(next)}.`)] : []),
+      ...(wrong ? [el("p", { class: "problem" }, `The last filling by itself came to nothing: ${wrong}`)] : []),
+    );
   }
 
   #path(rest = "") {
@@ -66,8 +87,7 @@ export class AudienceDetail {
     const of = this.#of.value;
     return place.ask(async () => {
       const found = await this.#api.get(this.#path("/insights"), { of, limit: "20" });
-      const columns = [ASPECTS[of].slice(0, -1), "Index", { title: "Of the audience", number: true }, { title: "Of everybody", number: true }];
-      const title = columns[0][0].toUpperCase() + columns[0].slice(1);
+      const columns = [ASPECTS[of], "Index", { title: "Of the audience", number: true }, { title: "Of everybody", number: true }];
       const rows = found.items.map((i) => [
         i.name ?? i.id,
         bar(Math.log2(Math.max(i.index, 1)) / Math.log2(LARGEST_INDEX), decimal(i.index)),
@@ -76,7 +96,7 @@ export class AudienceDetail {
       ]);
       place.show(
         el("p", { class: "hint" }, "The index is the share in the audience over the share in everybody: 1 is like everybody."),
-        table(`The ${of} that they have more often`, [title, ...columns.slice(1)], rows),
+        table(`The ${of} that they have more often`, columns, rows),
       );
       return `${found.items.length} ${of}; ${countOfPeople(found.people)}`;
     });
@@ -95,15 +115,20 @@ export class AudienceDetail {
 
   async #refresh() {
     const { place } = this.#versions;
+    let told = "";
     await place.ask(
       async () => {
-        await this.#api.post(this.#path("/refresh"), {});
+        const { version, added, removed } = await this.#api.post(this.#path("/refresh"));
+        told = `Version ${version}: people added: ${people(added)}, removed: ${people(removed)}`;
+        this.#audience = await this.#api.get(this.#path());
+        this.#describe();
         await this.#changed(false);
-        return "Filled again.";
       },
       { waiting: "Filling it …" },
     );
+    if (!told) return;
     await this.#history();
+    place.say(told);
   }
 
   #exportForm() {
@@ -136,8 +161,8 @@ export class AudienceDetail {
     return place.ask(
       async () => {
         const made = await this.#api.post(this.#path("/exports"), { recipient, format });
-        const save = el("button", { type: "button", onclick: () => place.ask(() => this.#save(made.url), { waiting: "Fetching the file …" }) }, "Save the file");
-        place.show(el("p", {}, save));
+        const save = () => place.ask(() => this.#save(made.url), { waiting: "Fetching the file …" });
+        place.show(el("p", {}, el("button", { type: "button", onclick: save }, "Save the file")));
         return `Released: ${countOfRows(made.rows)} for ${made.recipient}, ${made.export_id}`;
       },
       { waiting: "Asking the privacy gate …" },
@@ -159,9 +184,12 @@ export class AudienceDetail {
       "dialog",
       { "aria-labelledby": id, onclose: () => dialog.remove() },
       el("p", { id }, `Delete “${this.#audience.name}”, with its people and its versions? This cannot be undone.`),
-      el("div", { class: "row" },
+      el(
+        "div",
+        { class: "row" },
         el("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
-        el("button", { type: "button", onclick: () => this.#delete(dialog) }, "Delete it")),
+        el("button", { type: "button", onclick: () => this.#delete(dialog) }, "Delete it"),
+      ),
     );
     this.node.append(dialog);
     dialog.showModal();
@@ -180,4 +208,4 @@ function options(titles) {
   return Object.entries(titles).map(([value, title]) => el("option", { value }, title));
 }
 
-const countOfRows = (n) => `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
+const countOfRows = (n) => `${whole(n)} ${n === 1 ? "row" : "rows"}`;

@@ -3,7 +3,7 @@
 import { Failure } from "./api.js";
 import { Place } from "./asking.js";
 import { el } from "./dom.js";
-import { countOfPeople } from "./figures.js";
+import { countOfPeople, people, whole } from "./figures.js";
 import { seedReport } from "./report.js";
 import { ruleGroup } from "./rule.js";
 import { parseSeeds } from "./seeds.js";
@@ -27,8 +27,10 @@ export class Build {
     this.#rule = ruleGroup({ taxonomy, shelf });
     this.#find("rule").append(this.#rule.node);
     shelf.fill(this.#find("seed-audience"));
+    shelf.fill(this.#find("seed-subtract"));
     this.#choose("rule");
-    for (const radio of this.#form.querySelectorAll("[type=radio]")) radio.addEventListener("change", () => this.#choose(radio.value));
+    for (const radio of this.#form.querySelectorAll("[type=radio]"))
+      radio.addEventListener("change", () => this.#choose(radio.value));
     this.#form.addEventListener("input", () => this.#edited());
     this.#form.addEventListener("change", () => this.#edited());
     this.#form.addEventListener("submit", (event) => {
@@ -60,20 +62,27 @@ export class Build {
     return seeds.length ? { seeds } : null;
   }
 
-  /** The definition as the API takes it; null while it is unfinished. */
+  /** The definition as the API takes it, with what is not chosen left out; null while it is unfinished. */
   #definition() {
-    const name = this.#find("build-name").value.trim() || "unnamed";
+    const value = (id) => this.#find(id).value;
+    const again = value("build-refresh");
+    const shared = { name: value("build-name").trim() || "unnamed", ...(again && { refresh_every: again }) };
     if (this.#find("build-rule").checked) {
       const rule = this.#rule.read();
-      return rule && { kind: "rule", name, rule };
+      return rule && { kind: "rule", ...shared, rule };
     }
     const seeds = this.#seeds();
-    return seeds && { kind: "lookalike", name, ...seeds, ratio: Number(this.#find("seed-ratio").value) / 100 };
+    const subtract = [...this.#find("seed-subtract").selectedOptions].map((option) => option.value);
+    const least = Number(value("seed-similarity"));
+    const optional = { ...(least > 0 && { min_similarity: least }), ...(subtract.length && { subtract }) };
+    return seeds && { kind: "lookalike", ...shared, ...seeds, ratio: Number(value("seed-ratio")) / 100, ...optional };
   }
 
   /** Once somebody rests, ask how many people that would be; a question under way is given up. */
   #edited() {
+    const least = Number(this.#find("seed-similarity").value);
     this.#find("seed-ratio-told").textContent = `${this.#find("seed-ratio").value} %`;
+    this.#find("seed-similarity-told").textContent = least > 0 ? least.toFixed(2) : "any";
     clearTimeout(this.#timer);
     this.#asked?.abort();
     const definition = this.#definition();
@@ -89,8 +98,8 @@ export class Build {
   async #reach(definition, signal) {
     const told = this.#find("reach");
     try {
-      const { people } = await this.#api.post("/v1/audiences/dry-run", definition, signal);
-      told.textContent = countOfPeople(people);
+      const reach = await this.#api.post("/v1/audiences/dry-run", definition, signal);
+      told.textContent = countOfPeople(reach.people) + ofSeeds(reach.seeds);
     } catch (error) {
       if (error instanceof Failure) told.textContent = [error.detail, ...error.errors.map((e) => e.problem)].join(" ");
       else if (error.name !== "AbortError") throw error;
@@ -132,4 +141,11 @@ export class Build {
       { waiting: "Judging the seeds by cross-validation …" },
     );
   }
+}
+
+/** What became of listed seeds, where the API tells it. */
+function ofSeeds(seeds) {
+  if (!seeds) return "";
+  const repeated = seeds.repeated ? `, ${whole(seeds.repeated)} given again` : "";
+  return `; of ${whole(seeds.given)} seeds usable: ${people(seeds.usable)}${repeated}`;
 }

@@ -6,8 +6,8 @@ const [WIDTH, HEIGHT] = [420, 240];
 const EDGE = { left: 56, right: 14, top: 12, bottom: 44 };
 
 /**
- * A figure. `points` are any values; `across` and `up` are {title, of(point) → number or null, told(number) → text}. Points without a
- * number are left out.
+ * A figure. `points` are any values; `across` and `up` are {title, of(point) → number or null, told(number) → text}. Points
+ * without a number are left out.
  */
 export function lineChart(title, points, across, up) {
   const drawn = points.filter((p) => Number.isFinite(across.of(p)) && Number.isFinite(up.of(p)));

@@ -68,9 +68,12 @@ export function bar(share, text, className = "bar") {
   return el(
     "span",
     { class: "bar-cell" },
-    svg("svg", { class: className, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg(
+      "svg",
+      { class: className, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "bar-room", width: 100, height: 10 }),
-      svg("rect", { class: "bar-value", width, height: 10 })),
+      svg("rect", { class: "bar-value", width, height: 10 }),
+    ),
     el("span", { class: "bar-text" }, text),
   );
 }

@@ -23,8 +23,8 @@ function personWords({ devices, accounts, household }) {
 }
 
 /**
- * The drawing of nodes at their places, in a region that scrolls. `summary` is read out in its place; of a drawing by class nodes have
- * their words beside them.
+ * The drawing of nodes at their places, in a region that scrolls. `summary` is read out in its place; of a drawing by class
+ * nodes have their words beside them.
  */
 export function drawing({ nodes, edges }, { places, width, height }, { summary, byClass }) {
   const most = Math.max(...edges.map((e) => e.people ?? 0), 1);

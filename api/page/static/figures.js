@@ -22,4 +22,6 @@ export const time = (text) => (text ? `${TIME.format(new Date(text))} UTC` : "â€
 
 /** "1 person", "2 people"; or that the gate does not tell how many. */
 export const countOfPeople = (n) =>
-  n === null || n === undefined ? "not told: too few, or about something sensitive" : `${whole(n)} ${n === 1 ? "person" : "people"}`;
+  n === null || n === undefined
+    ? "not told: too few, or about something sensitive"
+    : `${whole(n)} ${n === 1 ? "person" : "people"}`;

@@ -4,14 +4,16 @@ const COLUMNS = [["Device", "Account"], ["Person"], ["Tag"]];
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 
 /**
- * Classes in three columns: what people use, people, what they like; {places: Map id → {x, y, r}, width, height}. The area of a node
- * is in proportion to `people`. Columns are ordered by the mean place of what a node is joined to (barycentre heuristic of Sugiyama
- * et al. 1981), largest first at the start.
+ * Classes in three columns: what people use, people, what they like; {places: Map id → {x, y, r}, width, height}. The area of a
+ * node is in proportion to `people`. Columns are ordered by the mean place of what a node is joined to (barycentre heuristic of
+ * Sugiyama et al. 1981), largest first at the start.
  */
 export function layered(nodes, edges, { width = 900, gap = 14, largest = 30 } = {}) {
   const most = Math.max(...nodes.map((n) => n.people), 1);
   const radius = (n) => Math.max(4, largest * Math.sqrt(n.people / most));
-  const columns = COLUMNS.map((labels) => nodes.filter((n) => labels.includes(n.label)).sort((a, b) => b.people - a.people || order(a, b)));
+  const columns = COLUMNS.map((labels) =>
+    nodes.filter((n) => labels.includes(n.label)).sort((a, b) => b.people - a.people || order(a, b)),
+  );
   const tallest = Math.max(...columns.map((column) => column.reduce((sum, n) => sum + 2 * radius(n) + gap, gap)));
   const height = Math.max(tallest, 240);
   const places = new Map();
@@ -46,7 +48,10 @@ function barycentre(node, joined, places) {
 function neighbours(edges) {
   const joined = new Map();
   for (const { source, target, people = 1 } of edges) {
-    for (const [a, b] of [[source, target], [target, source]]) {
+    for (const [a, b] of [
+      [source, target],
+      [target, source],
+    ]) {
       if (!joined.has(a)) joined.set(a, []);
       joined.get(a).push([b, people]);
     }
@@ -70,7 +75,8 @@ export function stars(nodes, edges, { width = 900, apart = 26 } = {}) {
     discs.get(tag).push(person);
   }
   const radius = (members) => apart * 0.62 * Math.sqrt(members.length + 1) + apart;
-  const sized = [...discs].map(([tag, members]) => ({ tag, members, r: radius(members) })).sort((a, b) => b.r - a.r || (a.tag < b.tag ? -1 : 1));
+  const sized = [...discs].map(([tag, members]) => ({ tag, members, r: radius(members) }));
+  sized.sort((a, b) => b.r - a.r || (a.tag < b.tag ? -1 : 1));
   const wide = Math.max(width, ...sized.map((d) => 2 * d.r));
   const places = new Map();
   let [x, y, row] = [0, 0, 0];
@@ -87,7 +93,11 @@ function disc(centre, tag, members, { places, joined, byId, apart }) {
   if (tag) places.set(tag, { ...centre, r: 9 });
   members.forEach((person, n) => {
     const distance = apart * 0.62 * Math.sqrt(n + (tag ? 1.5 : 0.5));
-    const sun = { x: centre.x + distance * Math.cos(n * GOLDEN_ANGLE), y: centre.y + distance * Math.sin(n * GOLDEN_ANGLE), r: 4.5 };
+    const sun = {
+      x: centre.x + distance * Math.cos(n * GOLDEN_ANGLE),
+      y: centre.y + distance * Math.sin(n * GOLDEN_ANGLE),
+      r: 4.5,
+    };
     places.set(person.id, sun);
     const planets = (joined.get(person.id) ?? []).map(([id]) => id).filter((id) => byId.get(id).label !== "Tag");
     planets.forEach((id, i) => {

@@ -1,4 +1,6 @@
-/** The page: a key is given, then views are shown by the part of the address after #, which never holds more than a view's name. */
+/**
+ * The page: a key is given, then views are shown by the part of the address after #, which never holds more than a view's name.
+ */
 
 import { Api, Failure, Session } from "./api.js";
 import { problem } from "./asking.js";
@@ -36,7 +38,9 @@ class Page {
     this.#show();
   }
 
-  /** With a key: views as the page came, so that nothing is left of what another key saw. Without: the form, and why it is back. */
+  /**
+   * With a key: views as the page came, so that nothing is left of what another key saw. Without: the form, and why it is back.
+   */
   #begin(failure = null) {
     const known = this.#session.key !== null;
     document.querySelector("nav").hidden = !known;

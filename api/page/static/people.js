@@ -50,14 +50,20 @@ export class People {
       return "";
     }
     if (!found.tags.length) {
-      room.append(el("p", {}, found.model === null ? "No model has been trained: nothing is known of interests." : "No interest is told."));
+      room.append(
+        el("p", {}, found.model === null ? "No model has been trained: nothing is known of interests." : "No interest is told."),
+      );
       return "";
     }
     const reason = el("div");
     const rows = found.tags.map((tag) => [
       tag.name,
       bar(tag.probability, percent(tag.probability)),
-      el("button", { type: "button", "aria-label": `Why ${tag.name}?`, onclick: () => this.#explain(personId, tag, reason) }, "Why?"),
+      el(
+        "button",
+        { type: "button", "aria-label": `Why ${tag.name}?`, onclick: () => this.#explain(personId, tag, reason) },
+        "Why?",
+      ),
     ]);
     room.append(table("Interests", ["Tag", "Probability", "Reason"], rows), reason);
     return `, ${rows.length} interests`;
@@ -78,12 +84,15 @@ export class People {
 
 function reasons(why) {
   const most = Math.max(...why.parts.map((p) => Math.abs(p.log_odds)), 1e-9);
-  const parts = why.parts.map((p) => [p.channel, bar(Math.abs(p.log_odds) / most, decimal(p.log_odds), p.log_odds < 0 ? "bar-warm" : "bar")]);
+  const way = (odds) => (odds < 0 ? "bar-warm" : "bar");
+  const parts = why.parts.map((p) => [p.channel, bar(Math.abs(p.log_odds) / most, decimal(p.log_odds), way(p.log_odds))]);
   const contents = why.contents.map((c) => [c.content_id, c.channel, bar(c.share, percent(c.share))]);
   const others = why.others.map((o) => [OTHERS[o.kind] ?? o.kind, people(o.with_tag)]);
   return [
     table("What speaks for it, and against it", ["Channel", "Log-odds"], parts),
-    contents.length ? table("Contents that speak for it", ["Content", "Channel", "Share of what the channel heard"], contents) : null,
+    contents.length
+      ? table("Contents that speak for it", ["Content", "Channel", "Share of what the channel heard"], contents)
+      : null,
     others.length ? table("Others with the tag", ["Who", { title: "People", number: true }], others) : null,
   ].filter((part) => part !== null);
 }

@@ -33,7 +33,11 @@ function charts(curve) {
     "div",
     { class: "charts" },
     lineChart("Expected lift by reach", curve, across, { title: "lift", of: (p) => p.expected_lift, told: decimal }),
-    lineChart("Similarity by reach", curve, across, { title: "similarity of the last one taken", of: (p) => p.similarity, told: decimal }),
+    lineChart("Similarity by reach", curve, across, {
+      title: "similarity of the last one taken",
+      of: (p) => p.similarity,
+      told: decimal,
+    }),
   );
 }
 
@@ -47,6 +51,10 @@ function methods(byName) {
   const rows = Object.entries(byName).sort(([, a], [, b]) => b - a);
   // An AUC of a half is chance: bars begin there.
   return rows.length
-    ? table("Ways of ranking, by AUC", ["Method", "AUC"], rows.map(([name, auc]) => [name, bar((auc - 0.5) * 2, decimal(auc))]))
+    ? table(
+        "Ways of ranking, by AUC",
+        ["Method", "AUC"],
+        rows.map(([name, auc]) => [name, bar((auc - 0.5) * 2, decimal(auc))]),
+      )
     : null;
 }

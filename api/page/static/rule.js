@@ -11,8 +11,8 @@ const LISTS = [
 const MAX_DEPTH = 8;
 
 /**
- * A group: `node` to show, `read()` for the rule. The rule is null while a condition is unfinished or there is none. Each change in
- * it, of fields or of conditions, bubbles as an `input` event.
+ * A group: `node` to show, `read()` for the rule. The rule is null while a condition is unfinished or there is none. Each change
+ * in it, of fields or of conditions, bubbles as an `input` event.
  */
 export function ruleGroup(context, depth = 1) {
   const lists = LISTS.map(([key, title]) => ({ key, ...conditionList(title, context, depth) }));
@@ -43,7 +43,10 @@ function conditionList(title, context, depth) {
     row.node.querySelector("select").focus();
     changed();
   });
-  return { node: el("fieldset", {}, el("legend", {}, title), shown, el("p", {}, add)), read: () => rows.map((row) => row.read()) };
+  return {
+    node: el("fieldset", {}, el("legend", {}, title), shown, el("p", {}, add)),
+    read: () => rows.map((row) => row.read()),
+  };
 }
 
 /** A condition whose kind is chosen first; the fields follow the kind. */

@@ -3,8 +3,8 @@
 const KINDS = ["device", "account"];
 
 /**
- * Seeds of a text: {seeds: [{kind, id}], problem}. `problem` is null, or says which line is none. Ids may stand in double quotes, as
- * spreadsheets write them.
+ * Seeds of a text: {seeds: [{kind, id}], problem}. `problem` is null, or says which line is none. Ids may stand in double
+ * quotes, as spreadsheets write them.
  */
 export function parseSeeds(text) {
   const seeds = [];
@@ -12,7 +12,8 @@ export function parseSeeds(text) {
     if (line.trim() === "" || (n === 0 && /^\W*kind\W+id\W*$/i.test(line))) continue;
     const [, kind, rest] = /^\s*"?(\w+)"?\s*[,;\t](.*)$/s.exec(line) ?? [];
     const id = unquoted((rest ?? "").trim());
-    if (!KINDS.includes(kind) || id === "") return { seeds: [], problem: `Line ${n + 1} is not kind,id with the kind device or account.` };
+    if (!KINDS.includes(kind) || id === "")
+      return { seeds: [], problem: `Line ${n + 1} is not kind,id with the kind device or account.` };
     seeds.push({ kind, id });
   }
   return { seeds, problem: null };

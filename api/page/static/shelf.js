@@ -22,9 +22,11 @@ export class Shelf extends EventTarget {
   fill(select) {
     const kept = [...select.options];
     const refill = () => {
-      const chosen = select.value;
-      select.replaceChildren(...kept, ...this.items.map((a) => el("option", { value: a.audience_id }, a.name)));
-      if (this.items.some((a) => a.audience_id === chosen)) select.value = chosen;
+      const chosen = new Set([...select.selectedOptions].map((option) => option.value));
+      const offered = this.items.map((a) => el("option", { value: a.audience_id }, a.name));
+      select.replaceChildren(...kept, ...offered);
+      for (const option of select.options) option.selected = chosen.has(option.value);
+      if (!select.multiple && select.selectedIndex < 0) select.selectedIndex = 0;
     };
     this.addEventListener("change", refill);
     refill();

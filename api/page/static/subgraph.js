@@ -31,7 +31,8 @@ export class SubgraphView {
         const asked = { level, recipient, format: "json", ...(audience ? { audience_id: audience } : {}) };
         const subgraph = await this.#api.post("/v1/subgraphs", asked);
         this.#place.show(...(level === "class" ? byClass(subgraph) : byPerson(subgraph)));
-        return `${whole(subgraph.nodes.length)} nodes, ${whole(subgraph.edges.length)} edges; nothing is told of fewer than ${subgraph.graph.k} people`;
+        const size = `${whole(subgraph.nodes.length)} nodes, ${whole(subgraph.edges.length)} edges`;
+        return `${size}; nothing is told of fewer than ${subgraph.graph.k} people`;
       },
       { waiting: "Asking the privacy gate …" },
     );
@@ -39,7 +40,11 @@ export class SubgraphView {
 }
 
 function legend() {
-  return el("p", { class: "hint" }, "Blue: people. Orange: devices. Grey: accounts. Dark, or white on dark: tags. Larger is more people.");
+  return el(
+    "p",
+    { class: "hint" },
+    "Blue: people. Orange: devices. Grey: accounts. Dark, or white on dark: tags. Larger is more people.",
+  );
 }
 
 function byClass({ nodes, edges }) {
@@ -51,8 +56,16 @@ function byClass({ nodes, edges }) {
   return [
     drawing({ nodes, edges }, layered(nodes, edges), { summary, byClass: true }),
     legend(),
-    table("Classes", ["Class", number], [...nodes].sort((a, b) => b.people - a.people).map((n) => [told(n.id), whole(n.people)])),
-    table("Links between classes", ["From", "To", "Link", number], links.map((e) => [told(e.source), told(e.target), e.relationship, whole(e.people)])),
+    table(
+      "Classes",
+      ["Class", number],
+      [...nodes].sort((a, b) => b.people - a.people).map((n) => [told(n.id), whole(n.people)]),
+    ),
+    table(
+      "Links between classes",
+      ["From", "To", "Link", number],
+      links.map((e) => [told(e.source), told(e.target), e.relationship, whole(e.people)]),
+    ),
   ];
 }
 
@@ -60,15 +73,20 @@ function byPerson({ nodes, edges }) {
   const persons = nodes.filter((n) => n.label === "Person");
   const part = around(persons.slice(0, MOST_DRAWN), nodes, edges);
   const drawn = Math.min(persons.length, MOST_DRAWN);
-  const cut = drawn < persons.length ? `The first ${whole(drawn)} of ${whole(persons.length)} people are drawn. ` : "";
-  const summary = `${cut}${whole(drawn)} people with their devices and accounts, around the tags that they have; the table below tells how many are alike.`;
+  const cut = drawn < persons.length ? `The first ${whole(drawn)} of ${whole(persons.length)} people are drawn.` : "";
+  const what = `${whole(drawn)} people with their devices and accounts, around the tags that they have.`;
+  const summary = `${cut} ${what} The table below tells how many are alike.`;
   const columns = ["People who are told alike", "Tag", { title: "How many", number: true }];
   const classes = alike(persons, nodes, edges);
   return [
     cut ? el("p", {}, cut) : null,
     drawing(part, stars(part.nodes, part.edges), { summary, byClass: false }),
     legend(),
-    table("The people, by what is told of them", columns, classes.slice(0, MOST_ROWS).map((c) => [c.words, c.tag, whole(c.people)])),
+    table(
+      "The people, by what is told of them",
+      columns,
+      classes.slice(0, MOST_ROWS).map((c) => [c.words, c.tag, whole(c.people)]),
+    ),
     classes.length > MOST_ROWS ? el("p", {}, `The ${MOST_ROWS} largest of ${classes.length} are listed.`) : null,
   ].filter((node) => node !== null);
 }
@@ -88,7 +106,8 @@ function alike(persons, nodes, edges) {
   const tags = new Map();
   for (const { source, target } of edges) {
     if (byId.get(target).label === "Tag") tags.set(source, byId.get(target).name);
-    else if (byId.get(source).label === "Device") devices.set(target, [...(devices.get(target) ?? []), wordsOf(byId.get(source))]);
+    else if (byId.get(source).label === "Device")
+      devices.set(target, [...(devices.get(target) ?? []), wordsOf(byId.get(source))]);
   }
   const counted = new Map();
   for (const person of persons) {

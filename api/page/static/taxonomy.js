@@ -27,7 +27,9 @@ export class Taxonomy {
   async #load() {
     try {
       const { items, whole } = await this.#api.all("/v1/tags");
-      this.#byText = new Map(items.map((tag) => [tag.name === tag.tag_id ? tag.name : `${tag.name} [${tag.tag_id}]`, tag.tag_id]));
+      this.#byText = new Map(
+        items.map((tag) => [tag.name === tag.tag_id ? tag.name : `${tag.name} [${tag.tag_id}]`, tag.tag_id]),
+      );
       this.#byId = new Set(items.map((tag) => tag.tag_id));
       this.#whole = whole;
       this.failure = null;
