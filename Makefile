@@ -43,9 +43,9 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What tests need beside Python: `docker compose config`, without an engine.
+# What tests need beside Python: `docker compose config`, without an engine, and a browser.
 tools:
-	@command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || sh tests/install_tools.sh
+	@sh tests/install_tools.sh
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

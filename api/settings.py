@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body, in bytes")
     docs_enabled: bool = Field(True, description="serve the OpenAPI document and its page")
+    page_enabled: bool = Field(True, description="serve the page at /")
     inbox_seconds: float = Field(60.0, gt=0, description="how often collected calls are taken into the graph, in seconds")
     kafka: str | None = Field(
         None,

@@ -32,6 +32,7 @@ from api.http.routers import (
     recommendations,
     subgraphs,
 )
+from api.page import page_router
 from api.settings import Settings
 
 __all__ = ["create_app"]
@@ -76,4 +77,5 @@ def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastA
     app.add_middleware(Surround, metrics=metrics, log=log, max_body_bytes=settings.max_body_bytes)
     for module in _ROUTERS:
         app.include_router(module.router)
+    app.include_router(page_router(enabled=settings.page_enabled))
     return app

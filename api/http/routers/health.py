@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from api.http.documentation import OPEN, UNAVAILABLE, problems
 from api.http.metrics import CONTENT_TYPE_LATEST
@@ -27,14 +26,6 @@ class Ready(View):
     """The process can serve: its stores answer."""
 
     status: Literal["ready"] = "ready"
-
-
-@router.get("/", include_in_schema=False)
-def root(request: Request) -> Response:
-    """The documentation, where it is served."""
-    if request.app.docs_url is not None:
-        return RedirectResponse(request.app.docs_url, status_code=307)
-    return Response(status_code=204)
 
 
 @router.get("/healthz", operation_id="healthz", summary="Is the process alive?", responses=OPEN)
