@@ -31,32 +31,35 @@ _SUBJECT = """
 CASE WHEN events.account_id IS NOT NULL THEN 'account' ELSE 'device' END AS kind,
 coalesce(events.account_id, events.device_id) AS id
 """
-_EVERYBODY = f"""
+_TOTALS = f"""
 WITH subjects AS (
-  SELECT {_SUBJECT}, CASE WHEN {MONEY} IS NULL THEN NULL ELSE events.currency END AS currency,
-         max(events.at) AS latest, count(*) AS events, sum({MONEY}) AS money
-  FROM events WHERE {_COUNTED} GROUP BY ALL
+  SELECT {_SUBJECT}, max(events.at) AS latest, count(*) AS events FROM events WHERE {_COUNTED} GROUP BY ALL
 )
-SELECT members.row AS row, currency, epoch_us(max(latest)) AS latest, CAST(sum(events) AS BIGINT) AS events,
-       CAST(sum(money) AS DOUBLE) AS money
-FROM subjects JOIN members USING (kind, id) GROUP BY members.row, currency ORDER BY members.row, currency
+SELECT members.row AS row, epoch_us(max(latest)) AS latest, CAST(sum(events) AS BIGINT) AS events
+FROM subjects JOIN members USING (kind, id) GROUP BY members.row
+"""
+_PAID = f"""
+WITH subjects AS (
+  SELECT {_SUBJECT}, sum({MONEY}) AS money FROM events
+  WHERE {_COUNTED} AND events.currency = $currency AND {MONEY} IS NOT NULL GROUP BY ALL
+)
+SELECT members.row AS row, CAST(sum(money) AS DOUBLE) AS money
+FROM subjects JOIN members USING (kind, id) GROUP BY members.row
 """
 _NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class _Everybody:
-    """Of each person when the latest event was (microseconds, `_NEVER`) and how many there were; of each currency whose, and how
-    much."""
+class _Totals:
+    """Of each person when the latest event was (microseconds, or `_NEVER`), and how many there were."""
 
     latest: NDArray[np.int64]
     events: NDArray[np.int64]
-    money: dict[str, tuple[NDArray[np.int32], NDArray[np.float64]]]
 
 
 class Activity:
     """Events of one view's people. Safe to share between threads. Everybody's totals are gathered once, in one pass, at the first
-    question about recency or a score: 16 bytes a person and 12 for each currency they have paid in."""
+    question about recency or frequency, and kept: 16 bytes a person. Sums of money are gathered anew for each question."""
 
     def __init__(
         self,
@@ -72,26 +75,24 @@ class Activity:
         self._clock = clock
         self._gathering = Lock()
         self._as_of: datetime | None = None
-        self._everybody: _Everybody | None = None
+        self._totals: _Totals | None = None
 
     def last_event(self, condition: RecencyCondition) -> NDArray[np.bool_]:
         """Whose latest event is so old."""
-        as_of, everybody = self._gathered()
+        as_of, totals = self._gathered()
         since = int((as_of - timedelta(days=condition.days)).timestamp() * 1_000_000)
         if condition.last_event == "within":
-            return np.asarray(everybody.latest >= since, dtype=np.bool_)
-        return np.asarray((everybody.latest < since) & (everybody.latest != _NEVER), dtype=np.bool_)
+            return np.asarray(totals.latest >= since, dtype=np.bool_)
+        return np.asarray((totals.latest < since) & (totals.latest != _NEVER), dtype=np.bool_)
 
     def scored(self, condition: ScoreCondition) -> NDArray[np.bool_]:
         """Who is in these fifths."""
-        _, everybody = self._gathered()
-        if condition.score == "money":
-            nobody = (np.zeros(0, np.int32), np.zeros(0, np.float64))
-            rows, values = everybody.money.get(condition.currency or "", nobody)
+        if condition.currency is not None:
+            rows, values = self._paid(condition.currency)
         else:
-            of = everybody.latest if condition.score == "recency" else everybody.events
-            rows = np.flatnonzero(everybody.events).astype(np.int32)
-            values = of[rows].astype(np.float64)
+            _, totals = self._gathered()
+            rows = np.flatnonzero(totals.events).astype(np.int32)
+            values = (totals.latest if condition.score == "recency" else totals.events)[rows].astype(np.float64)
         among = self._scored[rows]
         rows, values = rows[among], values[among]
         fifth = 1 + np.searchsorted(np.sort(values), values, side="left") * 5 // max(len(values), 1)
@@ -120,7 +121,9 @@ class Activity:
             f"""
             WITH subjects AS (
               SELECT {_SUBJECT}, {marks.totals}
-              FROM (SELECT events.*, {marks.mask} AS mask FROM events {marks.joins} WHERE {_COUNTED} AND {marks.recent}) AS events
+              FROM (
+                SELECT events.*, {marks.mask} AS mask FROM events {marks.joins} WHERE {_COUNTED} AND {marks.looked_at}
+              ) AS events
               WHERE mask <> 0 GROUP BY ALL
             )
             SELECT members.row AS row, {marks.sums} FROM subjects JOIN members USING (kind, id) GROUP BY members.row
@@ -148,24 +151,24 @@ class Activity:
             self._as_of = found or now
         return self._as_of
 
-    def _gathered(self) -> tuple[datetime, _Everybody]:
+    def _paid(self, currency: str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Rows of the people who have values in a currency, and their sums."""
+        with self._connect() as connection:
+            connection.register("members", self._members)
+            given = {"as_of": self._time(connection), "currency": currency}
+            found: pa.Table = connection.sql(_PAID, params=given).to_arrow_table()
+        return found["row"].to_numpy(), found["money"].to_numpy()
+
+    def _gathered(self) -> tuple[datetime, _Totals]:
         with self._gathering:
-            if self._as_of is None or self._everybody is None:
+            if self._as_of is None or self._totals is None:
                 with self._connect() as connection:
                     as_of = self._time(connection)
                     connection.register("members", self._members)
-                    found = connection.sql(_EVERYBODY, params={"as_of": as_of}).to_arrow_table()
-                self._as_of, self._everybody = as_of, self._by_person(found)
-            return self._as_of, self._everybody
-
-    def _by_person(self, found: pa.Table) -> _Everybody:
-        rows = found["row"].to_numpy()
-        latest = np.full(len(self._scored), _NEVER, dtype=np.int64)
-        events = np.zeros(len(self._scored), dtype=np.int64)
-        np.maximum.at(latest, rows, found["latest"].to_numpy())
-        np.add.at(events, rows, found["events"].to_numpy())
-        paid = found.filter(found["currency"].is_valid()).select(["row", "currency", "money"])
-        encoded = paid["currency"].combine_chunks().dictionary_encode()
-        codes, who, much = encoded.indices.to_numpy(), paid["row"].to_numpy(), paid["money"].to_numpy()
-        money = {name: (who[codes == code], much[codes == code]) for code, name in enumerate(encoded.dictionary.to_pylist())}
-        return _Everybody(latest, events, money)
+                    found: pa.Table = connection.sql(_TOTALS, params={"as_of": as_of}).to_arrow_table()
+                latest = np.full(len(self._scored), _NEVER, dtype=np.int64)
+                events = np.zeros(len(self._scored), dtype=np.int64)
+                rows = found["row"].to_numpy()
+                latest[rows], events[rows] = found["latest"].to_numpy(), found["events"].to_numpy()
+                self._as_of, self._totals = as_of, _Totals(latest, events)
+            return self._as_of, self._totals
