@@ -49,6 +49,7 @@ __all__ = [
     "release_subgraph",
     "release_upload",
     "replace",
+    "row",
     "versions",
 ]
 
@@ -60,14 +61,14 @@ def create(workspace: Workspace, tenant: str, document: object) -> Row:
     definition = read_definition(document)
     with _resources(workspace) as opened:
         opened.control.tenants.ensure(tenant, now=pipeline.now())
-        return _row(opened, building.build(opened, tenant, definition).audience)
+        return row(building.build(opened, tenant, definition).audience)
 
 
 def replace(workspace: Workspace, tenant: str, audience_id: str, document: object) -> Row:
     """Give an audience another definition, and fill it by that. Raises as `create`."""
     definition = read_definition(document)
     with _resources(workspace) as opened:
-        return _row(opened, building.replace(opened, _audience(opened, tenant, audience_id), definition).audience)
+        return _changed(opened, building.replace(opened, _audience(opened, tenant, audience_id), definition).audience)
 
 
 def dry_run(workspace: Workspace, tenant: str, document: object) -> int | None:
@@ -83,14 +84,14 @@ def dry_run(workspace: Workspace, tenant: str, document: object) -> int | None:
 def refresh(workspace: Workspace, tenant: str, audience_id: str) -> Row:
     """Fill an audience again. Raises as `create`."""
     with _resources(workspace) as opened:
-        return _row(opened, building.refill(opened, _audience(opened, tenant, audience_id)))
+        return _changed(opened, building.refill(opened, _audience(opened, tenant, audience_id)))
 
 
 def refresh_due(workspace: Workspace) -> list[Row]:
     """Fill every tenant's audiences again whose time has come. Raises StoreError."""
     with _resources(workspace) as opened:
         return [
-            _row(opened, audience) if version else _row(opened, audience) | {"problem": audience.refresh_problem}
+            _changed(opened, audience) if version else row(audience) | {"problem": audience.refresh_problem}
             for audience, version in Refiller(opened, pipeline.now).round()
         ]
 
@@ -188,18 +189,22 @@ def release_subgraph(
         )
 
 
-def _row(opened: Resources, audience: Audience) -> Row:
-    """An audience and what its last filling changed, with exact counts."""
-    [last] = opened.control.audiences.versions(audience.audience_id, limit=1)
+def row(audience: Audience) -> Row:
+    """An audience, as commands tell of it: with its exact size, which the operator may know."""
     return {
         "audience_id": audience.audience_id,
         "name": audience.name,
         "kind": audience.kind.value,
         "size": audience.size,
         "version": audience.version,
-        "added": last.added,
-        "removed": last.removed,
+        "refresh_at": audience.refresh_at,
     }
+
+
+def _changed(opened: Resources, audience: Audience) -> Row:
+    """An audience and what its last filling changed."""
+    [last] = opened.control.audiences.versions(audience.audience_id, limit=1)
+    return row(audience) | {"added": last.added, "removed": last.removed}
 
 
 def _audience(opened: Resources, tenant: str, audience_id: str) -> Audience:

@@ -104,19 +104,10 @@ def audience_versions(audience_id: Annotated[str, typer.Argument()], tenant: Ten
 @audience.command("list")
 def audience_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None, as_json: Json = False) -> None:
     """The audiences there are."""
+    from api.audiences import operator
+
     with workspace().control() as control:
-        rows = [
-            {
-                "audience_id": a.audience_id,
-                "tenant": a.tenant_id,
-                "name": a.name,
-                "kind": a.kind.value,
-                "size": a.size,
-                "version": a.version,
-                "refresh_at": a.refresh_at,
-            }
-            for a in control.audiences.all(tenant)
-        ]
+        rows = [{"tenant": a.tenant_id} | operator.row(a) for a in control.audiences.all(tenant)]
     emit(rows) if as_json else table(rows)
 
 

@@ -156,7 +156,7 @@ def test_every_command_is_named() -> None:
     there = list(commands(get_command(app), "tessera"))
     assert len(there) > 20
     assert [name for name in there if f"`{name}" not in text] == []
-    named = set(re.findall(r"`tessera ([a-z0-9]+(?: [a-z]+)?)", text[text.index("## Commands") :]))
+    named = set(re.findall(r"`tessera ([a-z0-9]+(?: [a-z]+(?:-[a-z]+)*)?)", text[text.index("## Commands") :]))
     words = {name.removeprefix("tessera ") for name in there}
     assert {n for n in named if n not in words and n.split()[0] not in words} == set()
 
