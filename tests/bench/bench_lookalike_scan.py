@@ -5,10 +5,9 @@
 Ours: person ids and seeds as Arrow in, cross-validation of the ways, scan of everybody, table of the best out. All take turns
 `--repeats` times and each is told by its fastest. The matrix is stored as float32 and as float16 (the same numbers, halved);
 peers are torch on that very matrix, and on float32. Seeds of several tastes are scored along several directions and pooled. With
-engagements: ten a person with 50,000 contents at random, the worst
-case for memory; the peer stays the same. Each row is a child process, whose peak memory the kernel counts; `inputs_MB` is what
-the matrix, the ids and the engagements take of it. Fails where the ratio on float32, of one taste and
-without engagements, is over 1.5.
+engagements: ten a person with 50,000 contents at random, the worst case for memory; the peer stays the same. Each row is a child
+process, whose peak memory the kernel counts; `inputs_MB` is what the matrix, the ids and the engagements take of it. Fails where
+the ratio on float32, of one taste and without engagements, is over 1.5.
 """
 
 from __future__ import annotations
