@@ -22,6 +22,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.bench_lookalike_scan
 	$(BIN)/python -m tests.bench.bench_scale --persons 50000
 	$(BIN)/python -m tests.bench.bench_api
+	$(BIN)/python -m tests.bench.bench_audiences
 	$(BIN)/python -m tests.bench.bench_cli_start
 	$(BIN)/python -m tests.bench.bench_identity
 	$(BIN)/python -m tests.bench.bench_churn

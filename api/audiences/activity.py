@@ -120,7 +120,9 @@ class Activity:
             f"""
             WITH subjects AS (
               SELECT {_SUBJECT}, {marks.totals}
-              FROM (SELECT events.*, {marks.mask} AS mask FROM events {marks.joins} WHERE {_COUNTED} AND {marks.recent}) AS events
+              FROM (
+                SELECT events.*, {marks.mask} AS mask FROM events {marks.joins} WHERE {_COUNTED} AND {marks.looked_at}
+              ) AS events
               WHERE mask <> 0 GROUP BY ALL
             )
             SELECT members.row AS row, {marks.sums} FROM subjects JOIN members USING (kind, id) GROUP BY members.row

@@ -102,7 +102,14 @@ def _for_ever(refiller: Refiller, log: Any, stop: threading.Event) -> None:
                 if version is None:
                     log.warning("audience not refreshed", audience=audience.audience_id, problem=audience.refresh_problem)
                 else:
-                    log.info("audience refreshed", audience=audience.audience_id, version=version.version)
+                    log.info(
+                        "audience refreshed",
+                        audience=audience.audience_id,
+                        version=version.version,
+                        people=version.size,
+                        added=version.added,
+                        removed=version.removed,
+                    )
         except (TesseraError, OSError, duckdb.Error) as error:
             # What could not be done is still due; the next round does it.
             log.warning("audiences not refreshed", error=type(error).__name__)

@@ -37,10 +37,13 @@ class Marks:
         }
         self.parameters: dict[str, Any] = {f"free_{name}": free for name, (free, _) in self._tables.items()}
         days = [c.within_days for c in conditions]
-        self.recent = "true"
+        looked_at = ["true"]
+        if all(isinstance(c, MoneyCondition) for c in conditions):
+            looked_at.append("events.value IS NOT NULL")
         if all(d is not None for d in days):
-            self.recent = "events.at >= $oldest"
+            looked_at.append("events.at >= $oldest")
             self.parameters["oldest"] = as_of - timedelta(days=max(d for d in days if d is not None))
+        self.looked_at = " AND ".join(looked_at)
         totals, sums = [], []
         for number, condition in enumerate(conditions):
             fits = [f"(mask & {1 << number}::UBIGINT) <> 0"]

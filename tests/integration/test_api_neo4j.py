@@ -68,5 +68,12 @@ def test_audiences_and_queries_on_neo4j(planted: Planted, empty_neo4j: str) -> N
         found = client.post("/v1/queries/who_is_device", json={"parameters": {"device_id": device(300)}}, headers=headers)
         assert found.status_code == 200, found.text
         assert found.json()["rows"][0]["kind"] == "mobile"
+        changed = RULE | {"rule": {"all": [{"attribute": "country", "one_of": ["FR", "JP"]}], "none": [{"tag": "running"}]}}
+        assert client.put(f"/v1/audiences/{audience_id}", json=changed, headers=headers).status_code == 200
+        control = client.app.state.resources.control  # type: ignore[attr-defined]
+        members = "MATCH (p:Person)-[:MEMBER_OF]->(:Audience {audience_id: $id}) RETURN p.person_id AS person"
+        there = {row["person"] for row in store.execute(members, {"id": audience_id})}
+        assert there == set(control.audiences.members(audience_id)["person_id"].to_pylist())
+        assert there != set(control.audiences.members(audience_id, version=1)["person_id"].to_pylist())
         assert client.delete(f"/v1/audiences/{audience_id}", headers=headers).status_code == 204
         assert store.execute(COUNT, {"id": audience_id})[0]["people"] == 0
