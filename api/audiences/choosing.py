@@ -129,19 +129,18 @@ def seeds_of(ground: Ground, tenant_id: str, definition: LookalikeAudience | See
     placed = view.interests.placed
     if placed is None:
         raise NothingResolved(view.workspace.home.path, "model", "tessera train")
-    people, positions = placed
-    permitted = _permits(view, people)
+    people, positions = placed[0], placed[1].only(_permits(view, placed[0]))
     listed = listed_seeds(definition)
     of_audience = definition.seed_audience_id or ""
     seeds = as_ids(_people_of(ground, tenant_id, of_audience) if listed is None else _people_behind(view, listed))
-    usable = int(permitted[places_among(people, seeds)].sum())
-    if usable < _MIN_SEEDS or usable == int(permitted.sum()):
+    usable = len(positions.among(places_among(people, seeds)))
+    if usable < _MIN_SEEDS or usable == positions.allowed_persons:
         raise TooFewSeeds(_MIN_SEEDS)
     found = None
     if listed is not None:
         different = listed.group_by(["kind", "id"]).aggregate([]).num_rows
         found = SeedsFound(listed.num_rows, listed.num_rows - different, usable)
-    return Seeded(people, positions.only(permitted), seeds, usable, found)
+    return Seeded(people, positions, seeds, usable, found)
 
 
 def _people_behind(view: View, listed: pa.Table) -> pa.Array:

@@ -15,6 +15,7 @@ from api.audiences import building
 from api.audiences.choosing import count
 from api.audiences.definition import as_kept, read_definition
 from api.audiences.due import Refiller
+from api.audiences.traits import Of, counted, use_of
 from api.http.logs import make_logger
 from api.http.metrics import Metrics
 from api.http.resources import Resources
@@ -22,12 +23,26 @@ from api.segments import segments_of
 from api.workspace import Workspace
 from graph.control import Audience
 from graph.errors import UnknownAudience
-from graph.privacy import Accounts, AudienceRows, Caller, Denied, Platform, Released, Subgraph, SubgraphLevel, UploadRows
+from graph.privacy import (
+    Accounts,
+    AudienceRows,
+    AudienceTraits,
+    Caller,
+    Denied,
+    PairCount,
+    Platform,
+    Released,
+    Subgraph,
+    SubgraphLevel,
+    UploadRows,
+)
 from graph.progress import Progress, ignore_progress
 
 __all__ = [
     "create",
     "dry_run",
+    "insights",
+    "overlap",
     "refresh",
     "refresh_due",
     "release",
@@ -90,6 +105,30 @@ def versions(workspace: Workspace, tenant: str, audience_id: str) -> list[Row]:
             {"version": v.version, "at": v.at, "people": v.size, "added": v.added, "removed": v.removed}
             for v in control.audiences.versions(audience_id)
         ]
+
+
+def insights(workspace: Workspace, tenant: str, audience_id: str, of: Of) -> Released[AudienceTraits] | Denied:
+    """What an audience's people have, beside everybody. Raises UnknownAudience, NothingResolved, ModelError."""
+    with _resources(workspace) as opened:
+        _audience(opened, tenant, audience_id)
+        view = opened.view
+        return view.gate.traits(
+            opened.control.audiences.members(audience_id)["person_id"],
+            lambda people, everybody: counted(view, of, people, everybody),
+            audience_id=audience_id,
+            caller=Caller(tenant, "operator"),
+            use=use_of(of),
+        )
+
+
+def overlap(workspace: Workspace, tenant: str, audience_ids: Sequence[str]) -> Released[tuple[PairCount, ...]] | Denied:
+    """How many people each pair of audiences shares. Raises UnknownAudience, NothingResolved."""
+    with _resources(workspace) as opened:
+        members = {
+            audience_id: opened.control.audiences.members(_audience(opened, tenant, audience_id).audience_id)["person_id"]
+            for audience_id in audience_ids
+        }
+        return opened.view.gate.overlaps(members, caller=Caller(tenant, "operator"))
 
 
 def release(

@@ -63,7 +63,7 @@ class RulePeople:
         """`connect` opens the lake's views; `scores` is None where no model has been trained; `clock` tells which events are of
         the future."""
         self._resolution = resolution
-        self._connect = connect
+        self.connect = connect
         self._scores = scores
         self._clock = clock
         self._opening = Lock()
@@ -94,8 +94,8 @@ class RulePeople:
                 rows = pc.index_in(members["person_id"], value_set=self._ids).cast(pa.int32())
                 placed = pa.table({"kind": members["kind"], "id": members["id"], "row": rows})
                 self._opened = (
-                    Attributes(placed, self._resolution.persons.num_rows, self._connect),
-                    Activity(placed, self._eligible, self._connect, self._clock),
+                    Attributes(placed, self._resolution.persons.num_rows, self.connect),
+                    Activity(placed, self._eligible, self.connect, self._clock),
                 )
             return self._opened
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -109,6 +109,40 @@ def audience_list(tenant: Annotated[str | None, typer.Option(help="Only this ten
     with workspace().control() as control:
         rows = [{"tenant": a.tenant_id} | operator.row(a) for a in control.audiences.all(tenant)]
     emit(rows) if as_json else table(rows)
+
+
+@audience.command("insights")
+def audience_insights(
+    audience_id: Annotated[str, typer.Argument()],
+    of: Annotated[str, typer.Option(help="`tags`, `attributes` or `contents`.")] = "tags",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    tenant: Tenant = "default",
+    as_json: Json = False,
+) -> None:
+    """What an audience has more than everybody, the surest first, by the rules for counts."""
+    from api.audiences import operator
+    from api.audiences.traits import Of, as_insights
+
+    asked = {name: name for name in get_args(Of)}
+    if of not in asked:
+        raise InputError(f"--of {of!r} is not one of {', '.join(asked)}")
+    found = as_insights(let_out(operator.insights(workspace(), tenant, audience_id, asked[of])).value, limit).model_dump()
+    emit(found) if as_json else table(found["items"])
+
+
+@audience.command("overlap")
+def audience_overlap(
+    audience_ids: Annotated[list[str], typer.Argument(metavar="ID ID…")], tenant: Tenant = "default", as_json: Json = False
+) -> None:
+    """How many people each pair of audiences shares, by the rules for counts."""
+    from api.audiences import operator
+    from api.audiences.overlaps import as_overlaps
+
+    if len(set(audience_ids)) < 2:
+        raise InputError("give two different audiences, or more")
+    told = let_out(operator.overlap(workspace(), tenant, list(dict.fromkeys(audience_ids)))).value
+    found = as_overlaps(told).model_dump()
+    emit(found) if as_json else table(found["items"])
 
 
 @audience.command("export")

@@ -27,6 +27,7 @@ from api.http.routers import (
     exports,
     health,
     identities,
+    insights,
     persons,
     queries,
     recommendations,
@@ -37,7 +38,7 @@ from api.settings import Settings
 
 __all__ = ["create_app"]
 
-_ROUTERS = (health, identities, persons, recommendations, audiences, exports, subgraphs, queries, consents, collector)
+_ROUTERS = (health, identities, persons, recommendations, insights, audiences, exports, subgraphs, queries, consents, collector)
 
 
 def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastAPI:

@@ -64,9 +64,7 @@ def prepare(positions: Positions, person_ids: pa.Array, seeds: pa.Array | pa.Chu
     """`person_ids` (n,) are those of the positions. Repeated seeds count once, unknown ones and those who may not be looked at
     are counted and left out. Raises InputError when too few are left, or everybody is a seed."""
     distinct = as_ids(seeds)
-    places = places_among(person_ids, distinct)
-    if positions.allowed is not None:
-        places = places[positions.allowed[places]]
+    places = positions.among(places_among(person_ids, distinct))
     if len(places) < MINIMUM_SEEDS:
         raise InputError(
             f"{len(places)} of {len(distinct)} seeds are known people that may be used; "

@@ -139,6 +139,15 @@ class Version:
                 }
             )
 
+    def people_with(self, minimum: float, *groups: pa.Array) -> npt.NDArray[np.int64]:
+        """(groups, k) how many of each group of person ids have each tag with at least this probability."""
+        found = np.zeros((len(groups), len(self.tag_ids)), np.int64)
+        for people, part in self._parts():
+            for number, group in enumerate(groups):
+                inside = pc.is_in(people, value_set=group).to_numpy(zero_copy_only=False)
+                found[number] += (part[inside] >= minimum).sum(axis=0)
+        return found
+
     def tags_of(self, person_id: str) -> list[tuple[str, float]]:
         """(tag_id, probability), most probable first; empty for a person the model does not know."""
         row = self.scores_of(person_id)

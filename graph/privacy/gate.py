@@ -23,14 +23,19 @@ from graph.privacy.caller import OPERATOR, Caller
 from graph.privacy.classes import class_graph
 from graph.privacy.consent import Consents, PersonIds
 from graph.privacy.export_ledger import ExportLedger
+from graph.privacy.likenesses import pairs_of, told_figures, told_traits
 from graph.privacy.payloads import (
     Aggregate,
     AudienceRows,
+    AudienceTraits,
     OperatorTable,
+    PairCount,
     QueryRows,
+    SeedFigures,
     Segment,
     Subgraph,
     SubgraphLevel,
+    Trait,
     UploadRows,
     VersionCounts,
 )
@@ -268,6 +273,53 @@ class Gate:
         sensitive tag. `people` are those who permit the use."""
         told = 0 if self._is_sensitive(definition, caller) else people
         return self.aggregate({"people": told}, caller=caller, use=use)
+
+    def traits(
+        self,
+        person_ids: PersonIds,
+        count: Callable[[pa.Array, pa.Array], Sequence[Trait]],
+        *,
+        audience_id: str,
+        caller: Caller,
+        use: Use = Use.STATISTICS,
+    ) -> Released[AudienceTraits] | Denied:
+        """What an audience's people have, beside everybody. `count` gives exact counts of traits among the first people, and
+        among the second, who contain them: distinct people who permit the use. It is not asked for an audience of fewer people
+        than a list takes, of which nothing but the number is told. `Trait.trait_id` is as texts of definitions are kept."""
+        action = "describe audience"
+        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            return refused
+        everybody = self._consents.people
+        people, population = self._releasable(person_ids, use), self._releasable(everybody, use)
+        counted = count(everybody.take(people), everybody.take(population)) if len(people) >= self._settings.minimum_rows else ()
+        told = told_traits(counted, self._rounded, self._sensitive)
+        self._write(caller, action, "released", subject=audience_id, rows=len(told))
+        found = AudienceTraits(self._rounded(len(people)), self._rounded(len(population)), told)
+        return _release(found, ReleaseClass.AGGREGATE)
+
+    def overlaps(
+        self, members: Mapping[str, PersonIds], *, caller: Caller, use: Use = Use.STATISTICS
+    ) -> Released[tuple[PairCount, ...]] | Denied:
+        """How many people each pair of the audiences shares, by id, as `aggregate` tells counts."""
+        action = "compare audiences"
+        for audience_id in members:
+            if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+                return refused
+        found = pairs_of({name: self._releasable(ids, use) for name, ids in members.items()}, self._rounded)
+        self._write(caller, action, "released", rows=len(found))
+        return _release(found, ReleaseClass.AGGREGATE)
+
+    def seed_figures(
+        self, make: Callable[[], SeedFigures], *, audience_id: str | None, caller: Caller
+    ) -> Released[SeedFigures] | Denied:
+        """How good seeds are, listed ones or those of an audience: counts as `aggregate` tells them, figures with two decimals.
+        `make` gives the exact ones, of people who permit the use; it is not asked for an audience that may not be told of."""
+        action = "judge seeds"
+        if audience_id is not None and (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            return refused
+        found = told_figures(make(), self._rounded)
+        self._write(caller, action, "released", subject=audience_id, rows=len(found.figures))
+        return _release(found, ReleaseClass.AGGREGATE)
 
     def query(
         self,

@@ -15,13 +15,17 @@ from graph.privacy.platforms.spool import Spool
 __all__ = [
     "Aggregate",
     "AudienceRows",
+    "AudienceTraits",
     "OperatorTable",
+    "PairCount",
     "QueryRows",
+    "SeedFigures",
     "Segment",
     "Subgraph",
     "SubgraphEdge",
     "SubgraphLevel",
     "SubgraphNode",
+    "Trait",
     "UploadRows",
     "Value",
     "VersionCounts",
@@ -102,6 +106,47 @@ class VersionCounts:
     people: int | None
     added: int | None
     removed: int | None
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something that people have (a tag, a value of an attribute, a content): how many `people` of an audience, how many of the
+    `population`, who are everybody that permits the use."""
+
+    trait_id: str
+    name: str
+    people: int
+    population: int
+
+
+@dataclass(frozen=True)
+class AudienceTraits:
+    """Traits of an audience, counts rounded as those of `Aggregate`; traits with too small ones are not there."""
+
+    people: int | None
+    population: int | None
+    traits: tuple[Trait, ...]
+
+
+@dataclass(frozen=True)
+class PairCount:
+    """How many people two audiences share, and how many each has, rounded; None where a count is too small to tell."""
+
+    a: str
+    b: str
+    people: int | None
+    people_of_a: int | None
+    people_of_b: int | None
+
+
+@dataclass(frozen=True)
+class SeedFigures:
+    """How good seeds are: `counts` of people and `figures` by name, the `method` of ranking, `advice` without numbers."""
+
+    counts: Mapping[str, int | None]
+    figures: Mapping[str, float]
+    method: str
+    advice: tuple[str, ...]
 
 
 @dataclass(frozen=True)

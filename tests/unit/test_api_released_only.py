@@ -12,7 +12,7 @@ import pytest
 
 ROUTERS = Path(__file__).parents[2] / "api" / "http" / "routers"
 ABOUT_NOBODY = {"list_tags", "list_queries", "record_consents", "delete_audience"}
-MODULES = ("identities", "persons", "recommendations", "audiences", "exports", "subgraphs", "queries", "consents")
+MODULES = ("identities", "persons", "recommendations", "audiences", "insights", "exports", "subgraphs", "queries", "consents")
 HELPERS = {"answered", "released", "passed"}
 GATE_COUNTS = "audience_sizes"  # its answer is never a refusal, so that it needs no helper
 

@@ -13,6 +13,7 @@ from gnn.evaluate import roc_auc
 from gnn.lookalike import Engagements, Positions, Reach, build, positions_of
 from gnn.lookalike.parts import attended, attention, centroid, discriminant, usual
 from gnn.lookalike.walk import Walk
+from gnn.registry.refreshed import append
 from gnn.registry.sparse import ENGAGEMENT, csr_files
 from graph.interests import ABOUT, TAGS
 
@@ -97,25 +98,28 @@ def test_contents_in_common_count_where_vectors_say_nothing() -> None:
     assert told["with"] > told["without"] + 0.3
 
 
+def version_of(folder: Path, vectors: np.ndarray, engaged: sp.csr_matrix | None) -> registry.Version:
+    return registry.save(
+        folder,
+        person_ids=pa.array([f"p{i}" for i in range(len(vectors))]),
+        tags=TAGS.empty_table(),
+        probabilities=np.zeros((len(vectors), 0), np.float32),
+        embeddings=vectors,
+        about=ABOUT.empty_table(),
+        metrics={},
+        notes=(),
+        as_of=datetime(2026, 1, 1, tzinfo=UTC),
+        details={},
+        extras=None if engaged is None else csr_files(ENGAGEMENT, engaged),
+    )
+
+
 def test_a_versions_positions_are_read_back(tmp_path: Path) -> None:
     engaged = engagements(20, 9, 0)
     vectors = unit(np.random.default_rng(0).standard_normal((20, 8)))
 
     def saved(folder: str, extras: sp.csr_matrix | None) -> Positions:
-        version = registry.save(
-            tmp_path / folder,
-            person_ids=pa.array([f"p{i}" for i in range(20)]),
-            tags=TAGS.empty_table(),
-            probabilities=np.zeros((20, 0), np.float32),
-            embeddings=vectors,
-            about=ABOUT.empty_table(),
-            metrics={},
-            notes=(),
-            as_of=datetime(2026, 1, 1, tzinfo=UTC),
-            details={},
-            extras=None if extras is None else csr_files(ENGAGEMENT, extras),
-        )
-        return positions_of(version)[1]
+        return positions_of(version_of(tmp_path / folder, vectors, extras))[1]
 
     found = saved("kept", engaged)
     assert found.engaged is not None
@@ -123,3 +127,32 @@ def test_a_versions_positions_are_read_back(tmp_path: Path) -> None:
     assert np.array_equal(found.vectors, vectors)
     assert saved("older", None).engaged is None
     assert saved("nobody engages", sp.csr_matrix((20, 9), dtype=np.float32)).engaged is None
+
+
+def test_who_was_refreshed_is_where_they_are_now_and_the_trained_vectors_are_not_copied(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    engaged, vectors, moved = (
+        engagements(200, 9, 0),
+        unit(generator.standard_normal((200, 8))),
+        unit(generator.standard_normal((2, 8))),
+    )
+    version = version_of(tmp_path, vectors, engaged)
+    append(version.folder, ["p3", "new"], np.zeros((2, 0), np.float32), moved, ["p5"], batch=1, consents=0)
+    version = version.again()
+    ids, found = positions_of(version)
+    assert np.shares_memory(found.vectors, version.embeddings)
+    assert found.allowed is not None
+    known, matrix = version.vectors()
+    assert ids.filter(pa.array(found.allowed)).equals(known)
+    places = np.flatnonzero(found.allowed)
+    whole = Positions(matrix)
+    assert found.at(places) == pytest.approx(whole.at(np.arange(len(matrix))))
+    w = generator.standard_normal((found.width, 2)).astype(np.float32)
+    assert found.along(w)[places] == pytest.approx(whole.along(w), abs=1e-5)
+    assert found.engaged is not None
+    assert (found.engaged.matrix[200] != engaged[3]).nnz == 0
+    assert found.engaged.matrix[201].nnz == 0
+    seeds = pa.array(["p3", *(f"p{i}" for i in range(10, 30))])
+    report = build(found, ids, pa.concat_arrays([seeds, pa.array(["p5"])]), Reach())
+    assert (report.report.seeds, report.report.unknown) == (21, 1)
+    assert set(report.table["person_id"].to_pylist()) == set(known.to_pylist()) - set(seeds.to_pylist())
