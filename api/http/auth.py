@@ -16,6 +16,8 @@ from typing import Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
+from api.http import idempotency
+from api.http.documentation import problems
 from api.http.errors import Problem, ProblemError
 from api.http.limits import limit_headers, quota_used_up, too_many
 from api.http.oidc import IssuerUnavailable
@@ -31,15 +33,21 @@ _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope 
 
 
 class KeyRoute(APIRoute):
-    """A route that takes an API key as Bearer token or X-API-Key."""
+    """A route that takes an API key as Bearer token or X-API-Key; where it makes something, with an Idempotency-Key."""
 
     basic = False
+    makers = frozenset({"/v1/subgraphs"})
+    """Addresses whose POST makes something, though it does not answer 201."""
     schemes: tuple[str, ...] = ("key", "keyHeader")
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         # Said to the document here: FastAPI's own security dependencies would read every header once more.
-        security: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
-        super().__init__(path, endpoint, **{**more, "openapi_extra": security | (more.get("openapi_extra") or {})})
+        said: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
+        self.creates = more.get("methods") in (["POST"], {"POST"}) and (more.get("status_code") == 201 or path in self.makers)
+        if self.creates:
+            said["parameters"] = [idempotency.PARAMETER]
+            more["responses"] = {**problems(409), **(more.get("responses") or {})}
+        super().__init__(path, endpoint, **{**more, "openapi_extra": said | (more.get("openapi_extra") or {})})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind authentication and rate limit."""
@@ -47,7 +55,7 @@ class KeyRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await _authenticate(request, basic=self.basic)
-            return await handle(request)
+            return await (idempotency.once(request, handle) if self.creates else handle(request))
 
         return guarded
 

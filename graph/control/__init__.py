@@ -5,6 +5,7 @@ from graph.control.audit import AuditEntry, AuditLog
 from graph.control.consents import ConsentLog, ConsentRecord
 from graph.control.engine import ControlUnavailable
 from graph.control.exports import Export, ExportRequest, Exports
+from graph.control.idempotency import Claim, KeptAnswer, NamedRequests, Refused
 from graph.control.keys import ApiKey, ApiKeys, Scope
 from graph.control.quotas import UNLIMITED, Quota, Quotas, QuotaUse
 from graph.control.store import Control, sqlite_url
@@ -20,6 +21,7 @@ __all__ = [
     "Audiences",
     "AuditEntry",
     "AuditLog",
+    "Claim",
     "ConsentLog",
     "ConsentRecord",
     "Control",
@@ -27,9 +29,12 @@ __all__ = [
     "Export",
     "ExportRequest",
     "Exports",
+    "KeptAnswer",
+    "NamedRequests",
     "Quota",
     "QuotaUse",
     "Quotas",
+    "Refused",
     "Scope",
     "Tenant",
     "Tenants",
