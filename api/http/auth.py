@@ -17,6 +17,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api.http import idempotency
+from api.http.conditional import DOCUMENTED, PARAMETER, conditional
 from api.http.documentation import problems
 from api.http.errors import Problem, ProblemError
 from api.http.limits import limit_headers, quota_used_up, too_many
@@ -33,7 +34,8 @@ _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope 
 
 
 class KeyRoute(APIRoute):
-    """A route that takes an API key as Bearer token or X-API-Key; where it makes something, with an Idempotency-Key."""
+    """A route that takes an API key as Bearer token or X-API-Key; one that makes something takes an Idempotency-Key, one that
+    reads an If-None-Match."""
 
     basic = False
     makers = frozenset({"/v1/subgraphs"})
@@ -44,9 +46,14 @@ class KeyRoute(APIRoute):
         # Said to the document here: FastAPI's own security dependencies would read every header once more.
         said: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
         self.creates = more.get("methods") in (["POST"], {"POST"}) and (more.get("status_code") == 201 or path in self.makers)
+        self.reads = more.get("methods") in (["GET"], {"GET"})
+        responses = more.get("responses") or {}
         if self.creates:
             said["parameters"] = [idempotency.PARAMETER]
-            more["responses"] = {**problems(409), **(more.get("responses") or {})}
+            more["responses"] = {**problems(409), **responses}
+        if self.reads:
+            said["parameters"] = [PARAMETER]
+            more["responses"] = responses | {status: told | responses.get(status, {}) for status, told in DOCUMENTED.items()}
         super().__init__(path, endpoint, **{**more, "openapi_extra": said | (more.get("openapi_extra") or {})})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -55,7 +62,10 @@ class KeyRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await _authenticate(request, basic=self.basic)
-            return await (idempotency.once(request, handle) if self.creates else handle(request))
+            if self.creates:
+                return await idempotency.once(request, handle)
+            response = await handle(request)
+            return conditional(request, response) if self.reads else response
 
         return guarded
 
