@@ -131,9 +131,10 @@ def _other(kind: Kind | None, id: str | None) -> tuple[str, str] | None:
     response_model=IdentityView,
     responses=example(_IDENTITY, "The identity, its person, and what else belongs to that person."),
 )
-def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> Response:
+async def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> Response:
     """The person must permit the look-up."""
-    return _identity(kind, id, opened, principal)
+    person_id = opened.view.identities.person_of(kind, id)
+    return await opened.look_up(person_id, lambda: _identity(kind, id, opened, principal))
 
 
 def _identity(kind: Kind, id: str, opened: Resources, principal: Principal) -> Response:

@@ -70,7 +70,7 @@ router = APIRouter(prefix="/v1", route_class=KeyRoute, responses={**PROTECTED, *
     response_model=PersonView,
     responses={**example(_PERSON, "The person."), **problems(404)},
 )
-def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> Response:
+async def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> Response:
     """The person must permit the look-up."""
     view = opened.view
     living = view.person_id(person_id)
@@ -84,7 +84,9 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
             members=members_of(person),
         )
 
-    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.IDENTITY))
+    return await opened.look_up(
+        living, lambda: answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.IDENTITY))
+    )
 
 
 @router.get(
@@ -95,7 +97,7 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
     response_model=PersonTags,
     responses={**example(_TAGS, "The interests, most probable first."), **problems(404)},
 )
-def get_person_tags(
+async def get_person_tags(
     person_id: PersonId,
     opened: Opened,
     principal: Annotated[Principal, needs(Scope.PERSONS)],
@@ -114,7 +116,9 @@ def get_person_tags(
             tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
         )
 
-    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.TAGS))
+    return await opened.look_up(
+        living, lambda: answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.TAGS))
+    )
 
 
 @router.get(
