@@ -36,7 +36,7 @@ from api.settings import Settings
 
 __all__ = ["create_app"]
 
-_ROUTERS = (health, identities, persons, recommendations, audiences, exports, subgraphs, queries, consents, collector)
+_ROUTERS = (identities, persons, health, recommendations, audiences, exports, subgraphs, queries, consents, collector)
 
 
 def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastAPI:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.auth import KeyRoute, Principal, Scope, needs
+from api.http.auth import KeyRoute, Principal, Scope, allowed, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import not_found
 from api.http.paging import read_text_cursor, write_cursor
 from api.http.releases import answered, looked_up
-from api.http.resources import Opened
+from api.http.resources import Opened, resources_of
 from api.http.routers.identities import members_of
 from api.http.schemas.base import Cursor, Id
 from api.http.schemas.identities import (
@@ -70,8 +70,9 @@ router = APIRouter(prefix="/v1", route_class=KeyRoute, responses={**PROTECTED, *
     response_model=PersonView,
     responses={**example(_PERSON, "The person."), **problems(404)},
 )
-async def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> Response:
+async def get_person(person_id: PersonId, request: Request) -> Response:
     """The person must permit the look-up."""
+    opened, principal = resources_of(request), allowed(request, Scope.PERSONS)
     view = opened.view
     living = view.person_id(person_id)
 
@@ -99,12 +100,12 @@ async def get_person(person_id: PersonId, opened: Opened, principal: Annotated[P
 )
 async def get_person_tags(
     person_id: PersonId,
-    opened: Opened,
-    principal: Annotated[Principal, needs(Scope.PERSONS)],
+    request: Request,
     min_probability: Annotated[float, Query(ge=0, le=1, description="leave out less probable ones")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 20,
 ) -> Response:
     """The person must permit the use of their profile. Sensitive tags are never told."""
+    opened, principal = resources_of(request), allowed(request, Scope.PERSONS)
     view = opened.view
     living = view.person_id(person_id)
 
