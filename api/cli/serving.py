@@ -27,6 +27,7 @@ def serve(
     import uvicorn
 
     from api.http.app import create_app
+    from api.http.middleware import MOST_AT_ONCE
     from api.settings import load_settings
     from api.workspace import Workspace
     from graph.privacy import legal_basis
@@ -46,7 +47,7 @@ def serve(
             log_config=None,
             access_log=False,  # its lines hold raw paths, and so ids of people
             server_header=False,
-            limit_concurrency=512,
+            limit_concurrency=4 * MOST_AT_ONCE,  # connections, idle ones too; requests have a limit of their own
             timeout_graceful_shutdown=15,
         )
 

@@ -38,7 +38,19 @@ from api.settings import Settings
 
 __all__ = ["create_app"]
 
-_ROUTERS = (health, identities, persons, recommendations, insights, audiences, exports, subgraphs, queries, consents, collector)
+_ROUTERS = (
+    identities,
+    persons,
+    health,
+    recommendations,
+    insights,
+    audiences,
+    exports,
+    subgraphs,
+    queries,
+    consents,
+    collector,
+)
 
 
 def create_app(settings: Settings, *, log_stream: TextIO | None = None) -> FastAPI:

@@ -16,6 +16,9 @@ from typing import Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
+from api.http import idempotency
+from api.http.conditional import DOCUMENTED, PARAMETER, conditional
+from api.http.documentation import problems
 from api.http.errors import Problem, ProblemError
 from api.http.limits import limit_headers, quota_used_up, too_many
 from api.http.oidc import IssuerUnavailable
@@ -23,7 +26,7 @@ from api.http.principal import Principal
 from api.http.resources import resources_of
 from graph.control import Scope
 
-__all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "demand", "needs"]
+__all__ = ["CollectorRoute", "KeyRoute", "Principal", "Scope", "allowed", "demand", "needs"]
 
 _HEADERS = {"WWW-Authenticate": 'Bearer realm="tessera"'}
 _NO_KEY = Problem("no-key", 401, "Not authenticated", "Give a valid API key or token.", _HEADERS)
@@ -31,15 +34,27 @@ _SCOPE = Problem("scope-missing", 403, "Not allowed", "This key lacks the scope 
 
 
 class KeyRoute(APIRoute):
-    """A route that takes an API key as Bearer token or X-API-Key."""
+    """A route that takes an API key as Bearer token or X-API-Key; one that makes something takes an Idempotency-Key, one that
+    reads an If-None-Match."""
 
     basic = False
+    makers = frozenset({"/v1/subgraphs"})
+    """Addresses whose POST makes something, though it does not answer 201."""
     schemes: tuple[str, ...] = ("key", "keyHeader")
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         # Said to the document here: FastAPI's own security dependencies would read every header once more.
-        security: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
-        super().__init__(path, endpoint, **{**more, "openapi_extra": security | (more.get("openapi_extra") or {})})
+        said: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
+        self.creates = more.get("methods") in (["POST"], {"POST"}) and (more.get("status_code") == 201 or path in self.makers)
+        self.reads = more.get("methods") in (["GET"], {"GET"})
+        responses = more.get("responses") or {}
+        if self.creates:
+            said["parameters"] = [idempotency.PARAMETER]
+            more["responses"] = {**problems(409), **responses}
+        if self.reads:
+            said["parameters"] = [PARAMETER]
+            more["responses"] = responses | {status: told | responses.get(status, {}) for status, told in DOCUMENTED.items()}
+        super().__init__(path, endpoint, **{**more, "openapi_extra": said | (more.get("openapi_extra") or {})})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind authentication and rate limit."""
@@ -47,7 +62,10 @@ class KeyRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await _authenticate(request, basic=self.basic)
-            return await handle(request)
+            if self.creates:
+                return await idempotency.once(request, handle)
+            response = await handle(request)
+            return conditional(request, response) if self.reads else response
 
         return guarded
 
@@ -63,11 +81,17 @@ def needs(scope: Scope) -> Any:
     """The dependency that gives the principal of a route, who must hold `scope`."""
 
     async def principal(request: Request) -> Principal:
-        found: Principal = request.scope["tessera.principal"]
-        demand(found, scope)
-        return found
+        return allowed(request, scope)
 
     return Depends(principal)
+
+
+def allowed(request: Request, scope: Scope) -> Principal:
+    """The principal of a request, who must hold the scope: as `needs`, for routes that are asked so often that the framework's
+    way to their dependencies would be a good part of their time. Raises the 403."""
+    found: Principal = request.scope["tessera.principal"]
+    demand(found, scope)
+    return found
 
 
 def demand(principal: Principal, scope: Scope) -> None:

@@ -20,6 +20,9 @@ from graph.resolution import Resolution
 __all__ = ["IdentityIndex", "Member", "Person"]
 
 
+_FEW_MEMBERS = 50
+
+
 @dataclass(frozen=True)
 class Member:
     """A device or account and the person it belongs to."""
@@ -60,6 +63,9 @@ class IdentityIndex:
         self._first = {k: _lower_bound(lambda i: kinds[i].as_py(), len(kinds), k) for k in ("account", "device")}
         self._end = {"account": self._first["device"], "device": len(kinds)}
 
+        counts = pc.add(resolution.persons["devices"], resolution.persons["accounts"])
+        self._large = frozenset(resolution.persons["person_id"].filter(pc.greater(counts, _FEW_MEMBERS)).to_pylist())
+
     def __len__(self) -> int:
         return int(self._members.num_rows)
 
@@ -88,6 +94,10 @@ class IdentityIndex:
             rows.append(row)
         members = tuple(self._member(row) for row in sorted(rows))
         return Person(person_id, self._person_class[at].as_py(), self._person_since[at].as_py(), members)
+
+    def is_large(self, person_id: str | None) -> bool:
+        """Whether looking a person up takes long: a bot may have a hundred thousand devices."""
+        return person_id in self._large
 
     def _row(self, kind: str, member_id: str) -> int | None:
         first, end = self._first[kind], self._end[kind]

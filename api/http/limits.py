@@ -18,9 +18,9 @@ def limit_headers(*allowances: Allowance | None) -> dict[str, str]:
         return {}
     next_ = min(given, key=lambda a: a.left)
     return {
-        "RateLimit-Limit": str(next_.limit),
-        "RateLimit-Remaining": str(max(0, next_.left)),
-        "RateLimit-Reset": str(next_.reset_seconds),
+        "ratelimit-limit": str(next_.limit),
+        "ratelimit-remaining": str(max(0, next_.left)),
+        "ratelimit-reset": str(next_.reset_seconds),
     }
 
 

@@ -28,6 +28,7 @@ class Metrics:
         self._seconds = Histogram(
             "tessera_http_request_seconds", "Seconds to answer.", ["method", "route"], buckets=_BUCKETS, registry=self.registry
         )
+        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_progress = Gauge("tessera_http_requests_in_progress", "Requests being answered.", registry=self.registry)
         self.collected = Counter("tessera_collected_calls", "Tracking calls taken.", ["type"], registry=self.registry)
         # Without reasons: anybody may read this, and a reason would tell the absent from those who refuse.
@@ -43,8 +44,12 @@ class Metrics:
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is a template."""
         method = method if method in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._counters.get((method, route, status))
+        if found is None:  # finding them by their labels takes longer than counting
+            found = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            self._counters[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def take_drift(self, models: Path) -> None:
         """Read what `tessera model drift` last found, if it was ever run: the worst index of each kind, none of any tag."""

@@ -6,6 +6,7 @@ from graph.control.audit import AuditEntry, AuditLog
 from graph.control.consents import ConsentLog, ConsentRecord
 from graph.control.engine import ControlUnavailable
 from graph.control.exports import Export, ExportRequest, Exports
+from graph.control.idempotency import Claim, KeptAnswer, NamedRequests, Refused
 from graph.control.keys import ApiKey, ApiKeys, Scope
 from graph.control.leases import Leases
 from graph.control.quotas import UNLIMITED, Quota, Quotas, QuotaUse
@@ -26,6 +27,7 @@ __all__ = [
     "Audiences",
     "AuditEntry",
     "AuditLog",
+    "Claim",
     "ConsentLog",
     "ConsentRecord",
     "Control",
@@ -34,10 +36,13 @@ __all__ = [
     "Export",
     "ExportRequest",
     "Exports",
+    "KeptAnswer",
     "Leases",
+    "NamedRequests",
     "Quota",
     "QuotaUse",
     "Quotas",
+    "Refused",
     "Scope",
     "Tenant",
     "Tenants",

@@ -71,6 +71,10 @@ class AuditLog:
                 return
         self.append(entry)
 
+    def takes_soon(self) -> bool:
+        """Whether `append_soon` would come back at once."""
+        return not self._failing and len(self._waiting) < _MOST_WAITING and not self._closing.is_set()
+
     def flush(self) -> None:
         """Commit what waits. Raises as `append`; the lines wait on then."""
         with self._committing:

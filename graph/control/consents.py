@@ -76,6 +76,11 @@ class ConsentLog:
             self._last = (version, last, True)
         return last
 
+    def last_known(self) -> int | None:
+        """What `last` gives, where that takes no look into the store; else None."""
+        known, last, read = self._last
+        return last if read and known == self._database.version() else None
+
     def since(self, seq: int) -> list[ConsentRecord]:
         """Records with a higher sequence number, in order."""
         with self._database.reading() as session:

@@ -16,6 +16,7 @@ from graph.control.audit import AuditLog
 from graph.control.consents import ConsentLog
 from graph.control.engine import Database
 from graph.control.exports import Exports
+from graph.control.idempotency import NamedRequests
 from graph.control.keys import ApiKeys
 from graph.control.leases import Leases
 from graph.control.quotas import Quotas
@@ -43,6 +44,7 @@ class Control:
         self.tenants = Tenants(self._database)
         self.keys = ApiKeys(self._database)
         self.quotas = Quotas(self._database)
+        self.named_requests = NamedRequests(self._database)
         self.audiences = Audiences(self._database)
         self.consents = ConsentLog(self._database)
         self.exports = Exports(self._database)

@@ -83,6 +83,10 @@ class Gate:
         """The consents that the gate goes by."""
         return self._consents
 
+    def at_hand(self) -> bool:
+        """Whether `subject` can answer from memory, in microseconds: no store has to be read, and its audit line can wait."""
+        return self._consents.at_hand() and self._control.audit.takes_soon()
+
     def operator_file(self, table: pa.Table, what: str, *, use: Use | None = None) -> Released[OperatorTable]:
         """A table for the operator's own machine, without the people who objected to `use`.
 

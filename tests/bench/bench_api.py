@@ -9,6 +9,7 @@ the same server software, asked by the same client in the same run.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import subprocess
@@ -87,6 +88,10 @@ def serving(command: Sequence[str], port: int, path: str, environment: dict[str,
 
 def make_home(folder: Path, people: int) -> tuple[dict[str, str], list[str], str]:
     """A home with a resolved population. Returns its environment, look-up paths, and an API key."""
+    kept = folder / "made.json"
+    if kept.exists():
+        found = json.loads(kept.read_text())
+        return found["environment"], found["paths"], found["key"]
     made = generate(folder / "population", Population(people=people, devices=people * 3, events=people * 15, contents=2_000))
     environment = {
         "TESSERA_HOME": str(folder / "home"),
@@ -104,7 +109,9 @@ def make_home(folder: Path, people: int) -> tuple[dict[str, str], list[str], str
     if run.code:
         raise SystemExit(failed("API key", run))
     rows = pq.read_table(made.truth / "identities.parquet", columns=["kind", "id"]).slice(0, 20_000).to_pylist()
-    return environment, [f"/v1/identities/{r['kind']}/{r['id']}" for r in rows], run.output.strip()
+    paths, key = [f"/v1/identities/{r['kind']}/{r['id']}" for r in rows], run.output.strip()
+    kept.write_text(json.dumps({"environment": environment, "paths": paths, "key": key}))
+    return environment, paths, key
 
 
 def main() -> int:
@@ -112,7 +119,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
+    parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards and used again")
     options = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as scratch:

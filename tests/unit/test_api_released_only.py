@@ -17,11 +17,14 @@ HELPERS = {"answered", "released", "passed"}
 GATE_COUNTS = "audience_sizes"  # its answer is never a refusal, so that it needs no helper
 
 
-def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _is_route(function: ast.FunctionDef) -> bool:
+def _functions(tree: ast.Module) -> dict[str, Function]:
+    return {node.name: node for node in tree.body if isinstance(node, Function)}
+
+
+def _is_route(function: Function) -> bool:
     return any(isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute) for d in function.decorator_list)
 
 
@@ -35,13 +38,13 @@ def _from_gate(expression: ast.AST, good: set[str]) -> bool:
     return False
 
 
-def _own(function: ast.FunctionDef) -> list[ast.stmt]:
+def _own(function: Function) -> list[ast.stmt]:
     """Statements of the function, without those of functions inside it."""
     found: list[ast.stmt] = []
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop(0)
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, Function):
             continue
         if isinstance(node, ast.stmt):
             found.append(node)
@@ -49,7 +52,7 @@ def _own(function: ast.FunctionDef) -> list[ast.stmt]:
     return found
 
 
-def _released(function: ast.FunctionDef, good: set[str]) -> bool:
+def _released(function: Function, good: set[str]) -> bool:
     """Whether all that the function returns goes back to the gate."""
     good = set(good)
     returns = []
@@ -88,6 +91,9 @@ HEAD = '@router.get("/x")\ndef route(opened):\n'
     [
         (HEAD + "    return view.identities.person(id)", True),
         (HEAD + "    def make():\n        return 1\n    return answered(opened, gate.subject(p, make))", False),
+        (HEAD.replace("def", "async def") + "    return view.identities.person(id)", True),
+        (HEAD.replace("def", "async def") + "    return await opened.look_up(p, lambda: raw(p))", True),
+        (HEAD.replace("def", "async def") + "    return await opened.look_up(p, lambda: answered(o, p))", False),
         (HEAD + "    def make():\n        return answered(1)\n    return make()", True),
         (HEAD + "    rows = released(opened, gate.query())\n    return Page(rows.items)", False),
         (HEAD + "    if quick:\n        return raw\n    return answered(opened, gate.subject(p))", True),

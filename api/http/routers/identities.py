@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.explain import explained
-from api.http.auth import KeyRoute, Principal, Scope, needs
+from api.http.auth import KeyRoute, Principal, Scope, allowed, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import Problem, ProblemError
 from api.http.explanations import explanation_view, permits
 from api.http.identities import Member, Person
 from api.http.releases import answered, looked_up, passed
-from api.http.resources import Opened, Resources
+from api.http.resources import Opened, Resources, resources_of
 from api.http.schemas.base import Id, Kind
 from api.http.schemas.identities import ExplanationView, IdentityView, MemberView
+from api.http.view import View
 from graph.privacy import Use
 
 __all__ = ["members_of", "router"]
@@ -104,7 +105,8 @@ def explain_identity(
     view = opened.view
     other = _other(to_kind or other_kind, to_id or other_id)
     if other is None and permits(view, kind, f"{id}/why"):
-        return _identity(kind, f"{id}/why", opened, principal)
+        longer = f"{id}/why"
+        return _identity(kind, longer, view.identities.person_of(kind, longer), opened, view, principal)
     left = view.identities.person_of(kind, id)
 
     def answer() -> ExplanationView:
@@ -131,14 +133,15 @@ def _other(kind: Kind | None, id: str | None) -> tuple[str, str] | None:
     response_model=IdentityView,
     responses=example(_IDENTITY, "The identity, its person, and what else belongs to that person."),
 )
-def get_identity(kind: Kind, id: IdInPath, opened: Opened, principal: Reader) -> Response:
+async def get_identity(kind: Kind, id: IdInPath, request: Request) -> Response:
     """The person must permit the look-up."""
-    return _identity(kind, id, opened, principal)
-
-
-def _identity(kind: Kind, id: str, opened: Resources, principal: Principal) -> Response:
+    opened, principal = resources_of(request), allowed(request, Scope.IDENTITIES)
     view = opened.view
     person_id = view.identities.person_of(kind, id)
+    return await opened.look_up(person_id, lambda: _identity(kind, id, person_id, opened, view, principal))
+
+
+def _identity(kind: Kind, id: str, person_id: str | None, opened: Resources, view: View, principal: Principal) -> Response:
 
     def answer() -> IdentityView:
         person = view.identities.person(str(person_id))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.auth import KeyRoute, Principal, Scope, needs
+from api.http.auth import KeyRoute, Principal, Scope, allowed, needs
 from api.http.documentation import PROTECTED, example, problems
 from api.http.errors import not_found
 from api.http.paging import read_text_cursor, write_cursor
 from api.http.releases import answered, looked_up
-from api.http.resources import Opened
+from api.http.resources import Opened, resources_of
 from api.http.routers.identities import members_of
 from api.http.schemas.base import Cursor, Id
 from api.http.schemas.identities import (
@@ -70,8 +70,9 @@ router = APIRouter(prefix="/v1", route_class=KeyRoute, responses={**PROTECTED, *
     response_model=PersonView,
     responses={**example(_PERSON, "The person."), **problems(404)},
 )
-def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Principal, needs(Scope.PERSONS)]) -> Response:
+async def get_person(person_id: PersonId, request: Request) -> Response:
     """The person must permit the look-up."""
+    opened, principal = resources_of(request), allowed(request, Scope.PERSONS)
     view = opened.view
     living = view.person_id(person_id)
 
@@ -84,7 +85,9 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
             members=members_of(person),
         )
 
-    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.IDENTITY))
+    return await opened.look_up(
+        living, lambda: answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.IDENTITY))
+    )
 
 
 @router.get(
@@ -95,14 +98,14 @@ def get_person(person_id: PersonId, opened: Opened, principal: Annotated[Princip
     response_model=PersonTags,
     responses={**example(_TAGS, "The interests, most probable first."), **problems(404)},
 )
-def get_person_tags(
+async def get_person_tags(
     person_id: PersonId,
-    opened: Opened,
-    principal: Annotated[Principal, needs(Scope.PERSONS)],
+    request: Request,
     min_probability: Annotated[float, Query(ge=0, le=1, description="leave out less probable ones")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 20,
 ) -> Response:
     """The person must permit the use of their profile. Sensitive tags are never told."""
+    opened, principal = resources_of(request), allowed(request, Scope.PERSONS)
     view = opened.view
     living = view.person_id(person_id)
 
@@ -114,7 +117,9 @@ def get_person_tags(
             tags=[TagScore(tag_id=s.tag_id, name=s.name, probability=s.probability) for s in scores],
         )
 
-    return answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.TAGS))
+    return await opened.look_up(
+        living, lambda: answered(opened, looked_up(opened, principal, ("person", person_id), living, answer, Use.TAGS))
+    )
 
 
 @router.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -50,7 +51,7 @@ class Body(BaseModel):
 
 
 def _text_only(value: Any) -> Any:
-    if isinstance(value, str) and not value.isdecimal():
+    if isinstance(value, datetime) or (isinstance(value, str) and not value.isdecimal()):
         return value
     raise ValueError("Input should be a time as RFC 3339 writes it")
 
