@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_checks import VIEWS, Site, accessible_nodes, colours, enter, poor_contrasts, status
+from page_checks import VIEWS, Site, accessible_nodes, colours, contrast, enter, poor_contrasts, status
 from playwright.sync_api import Browser, Page, Route, expect
 
 from api.http.schemas.audiences import AttributeCondition, CountCondition, Format
@@ -414,6 +414,20 @@ def test_texts_stand_out(page: Page, site: Site, scheme: Any) -> None:
         assert seen >= 8
         grounds.add(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
     assert grounds == {{"light": "rgb(246, 245, 241)", "dark": "rgb(20, 24, 28)"}[scheme]}
+
+
+# Ring, borders and marks on their grounds: WCAG 2.2 asks 3 (1.4.11).
+_MARKS = [("accent", "ground"), ("accent", "sheet"), ("accent", "room"), ("warm", "sheet"), ("warm", "room"), ("edge", "ground")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_marks_stand_out(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/")
+    names = sorted({name for pair in _MARKS for name in pair})
+    read = "names => names.map((n) => getComputedStyle(document.documentElement).getPropertyValue('--' + n).trim())"
+    by_name = dict(zip(names, page.evaluate(read, names), strict=True))
+    assert {pair: r for pair in _MARKS if (r := contrast(*(by_name[name] for name in pair))) < 3} == {}
 
 
 def test_a_small_screen_needs_no_scrolling_sideways(page: Page, site: Site) -> None:
