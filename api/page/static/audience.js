@@ -88,16 +88,10 @@ export class AudienceDetail {
     return place.ask(async () => {
       const found = await this.#api.get(this.#path("/insights"), { of, limit: "20" });
       const columns = [ASPECTS[of], "Index", { title: "Of the audience", number: true }, { title: "Of everybody", number: true }];
-      const rows = found.items.map((i) => [
-        i.name ?? i.id,
-        bar(Math.log2(Math.max(i.index, 1)) / Math.log2(LARGEST_INDEX), decimal(i.index)),
-        percent(i.audience_share),
-        percent(i.population_share),
-      ]);
-      place.show(
-        el("p", { class: "hint" }, "The index is the share in the audience over the share in everybody: 1 is like everybody."),
-        table(`The ${of} that they have more often`, columns, rows),
-      );
+      const rows = found.items.map((i) => [i.name, indexBar(i.index), percent(i.audience_share), percent(i.population_share)]);
+      const hint =
+        "The index is the share in the audience over the share in everybody: 1 is like everybody, below 1 (orange) is less often.";
+      place.show(el("p", { class: "hint" }, hint), table(`What they have more often: ${of}`, columns, rows));
       return `${found.items.length} ${of}; ${countOfPeople(found.people)}`;
     });
   }
@@ -209,3 +203,9 @@ function options(titles) {
 }
 
 const countOfRows = (n) => `${whole(n)} ${n === 1 ? "row" : "rows"}`;
+
+/** An index as a bar on a scale of doublings, so that twice as often is as long as half as often. */
+function indexBar(index) {
+  const doublings = Math.log2(Math.max(index, 1 / LARGEST_INDEX)) / Math.log2(LARGEST_INDEX);
+  return bar(Math.abs(doublings), decimal(index), doublings < 0 ? "bar-warm" : "bar");
+}
