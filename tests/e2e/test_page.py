@@ -144,6 +144,7 @@ def test_a_whole_journey_by_keyboard(page: Page, browser: Browser, site: Site, t
     tab_to(page, "Delete it")
     keys.press("Enter")
     expect(page.get_by_role("button", name="Runners by keyboard")).to_have_count(0)
+    expect(page.locator("#audiences h1")).to_be_focused()
 
     # A drawing.
     page.goto("/#graph")
@@ -275,6 +276,16 @@ def test_a_wrong_key_is_said_and_forgotten(page: Page) -> None:
     expect(page.get_by_label("API key")).to_be_focused()
     assert page.evaluate("Object.keys(sessionStorage)") == []
     expect(page.get_by_role("navigation")).to_be_hidden()
+
+
+def test_what_can_be_no_key_is_not_sent(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/")
+    page.get_by_label("API key").fill("tessera_…")
+    page.keyboard.press("Enter")
+    assert page.get_by_label("API key").evaluate("e => e.matches(':invalid') && e === document.activeElement")
+    assert [url for url in asked if "/v1/" in url] == []
 
 
 def test_a_key_that_ends_is_asked_for_again_and_nothing_it_saw_is_left(page: Page, site: Site) -> None:

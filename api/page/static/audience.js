@@ -111,7 +111,7 @@ export class AudienceDetail {
       const { items } = await this.#api.get(this.#path("/versions"));
       const columns = ["Version", "Filled", ...["People", "Added", "Removed"].map((title) => ({ title, number: true }))];
       const rows = items.map((v) => [String(v.version), time(v.at), people(v.people), people(v.added), people(v.removed)]);
-      place.show(table("Versions", columns, rows, { captionHidden: true }));
+      place.show(table("Fillings, the newest first", columns, rows));
       return counted(items.length, "version", "versions");
     });
   }

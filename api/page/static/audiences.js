@@ -63,7 +63,10 @@ export class Audiences {
 
   #open(audience) {
     const detail = new AudienceDetail(this.#api, audience, async (gone) => {
-      if (gone) this.#one.replaceChildren();
+      if (gone) {
+        this.#one.replaceChildren();
+        this.#place.section.querySelector("h1").focus();
+      }
       await this.load();
     });
     this.#one.replaceChildren(detail.node);
