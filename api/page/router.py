@@ -54,8 +54,10 @@ def page_router(*, enabled: bool) -> APIRouter:
         router.get("/")(_elsewhere)
         return router
     for file in sorted(files(__package__).joinpath("static").iterdir(), key=lambda f: f.name):
-        address = "/" if file.name == _INDEX else f"/page/{file.name}"
-        router.get(address)(_serving(file.read_bytes(), _MEDIA[PurePosixPath(file.name).suffix]))
+        media_type = _MEDIA.get(PurePosixPath(file.name).suffix)
+        if media_type is not None:  # what an editor or a system leaves in folders is no part of the page
+            address = "/" if file.name == _INDEX else f"/page/{file.name}"
+            router.get(address)(_serving(file.read_bytes(), media_type))
     return router
 
 

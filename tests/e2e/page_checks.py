@@ -70,6 +70,18 @@ def accessible_nodes(page: Page) -> list[dict[str, Any]]:
     ]
 
 
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours written as #rrggbb (WCAG 2.2): 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 def poor_contrasts(page: Page) -> tuple[list[str], int]:
     """Texts that are shown with less contrast than WCAG 2.2 AA asks (1.4.3), and how many were looked at."""
     poor, seen = page.evaluate(_CONTRASTS)

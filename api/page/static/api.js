@@ -87,7 +87,8 @@ export class Api {
   }
 
   async #answer(method, path, body, signal = null) {
-    const headers = { Authorization: `Bearer ${this.#session.key}` };
+    const { key } = this.#session;
+    const headers = { Authorization: `Bearer ${key}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let answer;
     try {
@@ -103,7 +104,8 @@ export class Api {
     }
     if (answer.ok) return answer;
     const failure = await refusal(answer);
-    if (failure.status === 401) this.#session.forget(failure);
+    // An answer to a key that was changed meanwhile says nothing about the one of now.
+    if (failure.status === 401 && this.#session.key === key) this.#session.forget(failure);
     throw failure;
   }
 }

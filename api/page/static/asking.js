@@ -26,8 +26,9 @@ export class Place {
    * failure is shown with the way to ask again.
    */
   async ask(question, { scope = this.section, waiting = "Asking …" } = {}) {
-    if (scope.getAttribute("aria-busy") === "true") return;
-    scope.setAttribute("aria-busy", "true");
+    // Not aria-busy: in what is busy, screen readers may pass over the status line.
+    if (scope.dataset.busy) return;
+    scope.dataset.busy = "true";
     this.say(waiting);
     try {
       this.show();
@@ -37,7 +38,7 @@ export class Place {
       this.say("");
       if (error.status !== 401) this.show(problem(error, () => this.ask(question, { scope, waiting })));
     } finally {
-      scope.removeAttribute("aria-busy");
+      delete scope.dataset.busy;
     }
   }
 }

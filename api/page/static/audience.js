@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { panel } from "./asking.js";
 import { bar, el, field, freshId, table } from "./dom.js";
-import { countOfPeople, decimal, people, percent, time, whole } from "./figures.js";
+import { counted, countOfPeople, decimal, people, percent, time, whole } from "./figures.js";
 
 /** Forms of a released file, in words. */
 export const FORMATS = {
@@ -16,7 +16,11 @@ export const FORMATS = {
   tiktok: "TikTok: hashed addresses",
   uid2: "UID2: hashed addresses",
 };
-const ASPECTS = { tags: "Tag", attributes: "Attribute", contents: "Content" };
+const ASPECTS = {
+  tags: { title: "Tag", one: "tag" },
+  attributes: { title: "Attribute", one: "attribute" },
+  contents: { title: "Content", one: "content" },
+};
 const LARGEST_INDEX = 8;
 
 export class AudienceDetail {
@@ -82,24 +86,23 @@ export class AudienceDetail {
     return address`/v1/audiences/${this.#audience.audience_id}` + rest;
   }
 
-  #setApart() {
+  async #setApart() {
     const { place } = this.#insights;
     const of = this.#of.value;
-    return place.ask(async () => {
+    const { title, one } = ASPECTS[of];
+    await place.ask(async () => {
       const found = await this.#api.get(this.#path("/insights"), { of, limit: "20" });
-      const columns = [ASPECTS[of], "Index", { title: "Of the audience", number: true }, { title: "Of everybody", number: true }];
-      const rows = found.items.map((i) => [
-        i.name ?? i.id,
-        bar(Math.log2(Math.max(i.index, 1)) / Math.log2(LARGEST_INDEX), decimal(i.index)),
-        percent(i.audience_share),
-        percent(i.population_share),
-      ]);
-      place.show(
-        el("p", { class: "hint" }, "The index is the share in the audience over the share in everybody: 1 is like everybody."),
-        table(`The ${of} that they have more often`, columns, rows),
-      );
-      return `${found.items.length} ${of}; ${countOfPeople(found.people)}`;
+      const told = `${counted(found.items.length, one, of)}; ${countOfPeople(found.people)}`;
+      if (!found.items.length) return told;
+      const columns = [title, "Index", { title: "Of the audience", number: true }, { title: "Of everybody", number: true }];
+      const rows = found.items.map((i) => [i.name, indexBar(i.index), percent(i.audience_share), percent(i.population_share)]);
+      const hint =
+        "The index is the share in the audience over the share in everybody: 1 is like everybody, below 1 (orange) is less often.";
+      place.show(el("p", { class: "hint" }, hint), table(`What they have more often: ${of}`, columns, rows));
+      return told;
     });
+    // Something else may have been chosen while this was asked.
+    if (of !== this.#of.value) await this.#setApart();
   }
 
   #history() {
@@ -108,8 +111,8 @@ export class AudienceDetail {
       const { items } = await this.#api.get(this.#path("/versions"));
       const columns = ["Version", "Filled", ...["People", "Added", "Removed"].map((title) => ({ title, number: true }))];
       const rows = items.map((v) => [String(v.version), time(v.at), people(v.people), people(v.added), people(v.removed)]);
-      place.show(table("Versions", columns, rows, { captionHidden: true }));
-      return items.length === 1 ? "1 version" : `${items.length} versions`;
+      place.show(table("Fillings, the newest first", columns, rows));
+      return counted(items.length, "version", "versions");
     });
   }
 
@@ -163,7 +166,7 @@ export class AudienceDetail {
         const made = await this.#api.post(this.#path("/exports"), { recipient, format });
         const save = () => place.ask(() => this.#save(made.url), { waiting: "Fetching the file …" });
         place.show(el("p", {}, el("button", { type: "button", onclick: save }, "Save the file")));
-        return `Released: ${countOfRows(made.rows)} for ${made.recipient}, ${made.export_id}`;
+        return `Released: ${counted(made.rows, "row", "rows")} for ${made.recipient}, ${made.export_id}`;
       },
       { waiting: "Asking the privacy gate …" },
     );
@@ -208,4 +211,8 @@ function options(titles) {
   return Object.entries(titles).map(([value, title]) => el("option", { value }, title));
 }
 
-const countOfRows = (n) => `${whole(n)} ${n === 1 ? "row" : "rows"}`;
+/** An index as a bar on a scale of doublings, so that twice as often is as long as half as often. */
+function indexBar(index) {
+  const doublings = Math.log2(Math.max(index, 1 / LARGEST_INDEX)) / Math.log2(LARGEST_INDEX);
+  return bar(Math.abs(doublings), decimal(index), doublings < 0 ? "bar-warm" : "bar");
+}

@@ -3,7 +3,7 @@
 import { panel, Place } from "./asking.js";
 import { AudienceDetail } from "./audience.js";
 import { bar, el, table } from "./dom.js";
-import { people, percent, time } from "./figures.js";
+import { counted, people, percent, time } from "./figures.js";
 
 const MOST_COMPARED = 10;
 
@@ -29,8 +29,7 @@ export class Audiences {
   load() {
     return this.#place.ask(async () => {
       await this.#shelf.load();
-      const n = this.#shelf.items.length;
-      return n === 1 ? "1 audience" : `${n} audiences`;
+      return counted(this.#shelf.items.length, "audience", "audiences");
     });
   }
 
@@ -64,7 +63,10 @@ export class Audiences {
 
   #open(audience) {
     const detail = new AudienceDetail(this.#api, audience, async (gone) => {
-      if (gone) this.#one.replaceChildren();
+      if (gone) {
+        this.#one.replaceChildren();
+        this.#place.section.querySelector("h1").focus();
+      }
       await this.load();
     });
     this.#one.replaceChildren(detail.node);
@@ -92,7 +94,7 @@ export class Audiences {
           items.map((o) => [name(o.a), name(o.b), people(o.people), share(o.share_of_a), share(o.share_of_b)]),
         ),
       );
-      return `${items.length} pairs`;
+      return counted(items.length, "pair", "pairs");
     });
   }
 }

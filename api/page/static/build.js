@@ -101,8 +101,12 @@ export class Build {
       const reach = await this.#api.post("/v1/audiences/dry-run", definition, signal);
       told.textContent = countOfPeople(reach.people) + ofSeeds(reach.seeds);
     } catch (error) {
-      if (error instanceof Failure) told.textContent = [error.detail, ...error.errors.map((e) => e.problem)].join(" ");
-      else if (error.name !== "AbortError") throw error;
+      if (error.name === "AbortError") return;
+      if (!(error instanceof Failure)) throw error;
+      const wait = error.waitSeconds;
+      const again = wait > 0 ? [`It is asked again in ${wait} seconds.`] : [];
+      told.textContent = [error.detail, ...error.errors.map((e) => e.problem), ...again].join(" ");
+      if (wait > 0 && !signal.aborted) this.#timer = setTimeout(() => this.#reach(definition, signal), wait * 1000);
     }
   }
 

@@ -42,7 +42,7 @@ export function field(label, control, { wide = false } = {}) {
  * A table in a region that scrolls sideways by keyboard too. `columns` are titles, or {title, number: true} for numbers; `rows`
  * are arrays of nodes or texts. The first cell of a row is its heading.
  */
-export function table(caption, columns, rows, { captionHidden = false } = {}) {
+export function table(caption, columns, rows) {
   const told = columns.map((column) => (typeof column === "string" ? { title: column } : column));
   const id = freshId("caption");
   const cell = (content, n) =>
@@ -55,7 +55,7 @@ export function table(caption, columns, rows, { captionHidden = false } = {}) {
     el(
       "table",
       {},
-      el("caption", { id, class: captionHidden ? "unseen" : null }, caption),
+      el("caption", { id }, caption),
       el("thead", {}, el("tr", {}, ...told.map((c) => el("th", { scope: "col", class: c.number ? "number" : null }, c.title)))),
       el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map(cell)))),
     ),

@@ -20,8 +20,9 @@ export const people = (n) => (n === null || n === undefined ? "not told" : whole
 /** A time in UTC; an en dash for none. */
 export const time = (text) => (text ? `${TIME.format(new Date(text))} UTC` : "–");
 
+/** "1 tag", "2 tags". */
+export const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
+
 /** "1 person", "2 people"; or that the gate does not tell how many. */
 export const countOfPeople = (n) =>
-  n === null || n === undefined
-    ? "not told: too few, or about something sensitive"
-    : `${whole(n)} ${n === 1 ? "person" : "people"}`;
+  n === null || n === undefined ? "not told: too few, or about something sensitive" : counted(n, "person", "people");

@@ -3,7 +3,7 @@
 import { address, Failure } from "./api.js";
 import { panel, Place, problem } from "./asking.js";
 import { bar, el, table } from "./dom.js";
-import { decimal, people, percent, time } from "./figures.js";
+import { counted, decimal, people, percent, time } from "./figures.js";
 
 const SHOWN = 20;
 const CLASSES = { person: "Person", shared: "Shared by several people:", bot: "A program:" };
@@ -31,7 +31,8 @@ export class People {
         : await this.#api.get(address`/v1/identities/${kind}/${id}`);
     const interests = el("div");
     this.#place.show(this.#who(found), interests);
-    return `${CLASSES[found.person_class] ?? found.person_class} ${found.person_id}${await this.#interests(found.person_id, interests)}`;
+    const what = CLASSES[found.person_class] ?? found.person_class;
+    return `${what} ${found.person_id}${await this.#interests(found.person_id, interests)}`;
   }
 
   #who(found) {
@@ -66,7 +67,7 @@ export class People {
       ),
     ]);
     room.append(table("Interests", ["Tag", "Probability", "Reason"], rows), reason);
-    return `, ${rows.length} interests`;
+    return `, ${counted(rows.length, "interest", "interests")}`;
   }
 
   /** The reason below the interests, with its heading in focus; a failure stands in its place. */

@@ -11,8 +11,8 @@ export function seedReport(report) {
     ["Seeds", people(report.seeds)],
     ["Usable", people(report.usable)],
     ["Homogeneity", decimal(report.homogeneity)],
-    ["AUC, cross-validated", decimal(report.auc)],
-    ["Lift", decimal(report.lift)],
+    ["AUC, cross-validated", between(report.auc, report.auc_interval)],
+    ["Lift at 1 %", between(report.lift, report.lift_interval)],
     ["Method", report.method ?? "–"],
   ];
   return el(
@@ -57,4 +57,9 @@ function methods(byName) {
         rows.map(([name, auc]) => [name, bar((auc - 0.5) * 2, decimal(auc))]),
       )
     : null;
+}
+
+/** A figure with its interval of 95 %, where there is one. */
+function between(value, interval) {
+  return interval ? `${decimal(value)} (95 %: ${decimal(interval[0])} to ${decimal(interval[1])})` : decimal(value);
 }

@@ -39,12 +39,9 @@ export class SubgraphView {
   }
 }
 
-function legend() {
-  return el(
-    "p",
-    { class: "hint" },
-    "Blue: people. Orange: devices. Grey: accounts. Dark, or white on dark: tags. Larger is more people.",
-  );
+function legend(larger = "") {
+  const colours = "Blue: people. Orange: devices. Grey: accounts. Dark, or white on dark: tags.";
+  return el("p", { class: "hint" }, `${colours} ${larger}`);
 }
 
 function byClass({ nodes, edges }) {
@@ -55,7 +52,7 @@ function byClass({ nodes, edges }) {
   const number = { title: "People", number: true };
   return [
     drawing({ nodes, edges }, layered(nodes, edges), { summary, byClass: true }),
-    legend(),
+    legend("The larger, the more people."),
     table(
       "Classes",
       ["Class", number],
