@@ -1,9 +1,9 @@
 """Seeds in, everybody else ranked by likeness out, with an estimate of how good the ranking is.
 
 Each part of `gnn.lookalike.parts` ranks everybody; the blend is the sum of the standardised scores of the discriminant and of
-proximity, which see different things: where somebody is, and by whom they can be reached. Which ranking is used is decided by
-`gnn.lookalike.trial`; the blend is kept only where no part is clearly better. Everybody is scored by one exact scan; memory is
-bounded by the scores, not the vectors.
+proximity, which see different things: where somebody is, and by whom they can be reached. It ranks twice, the second time with
+what the first found (`gnn.lookalike.feedback`). Which ranking is used is decided by `gnn.lookalike.trial`; the blend is kept only
+where no part is clearly better. Everybody is scored exactly; memory is bounded by the scores, not the vectors.
 """
 
 from __future__ import annotations

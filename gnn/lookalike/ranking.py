@@ -60,13 +60,15 @@ class Ranking:
         *,
         walked: Walked | None = None,
         near: Fitted | None = None,
+        alike: Floats | None = None,
     ) -> None:
-        """`names` are parts; `walked` is there where proximity is one of them. `near`: see `logistic`."""
+        """`names` are parts; `walked` is there where proximity is one of them. `near`: see `logistic`; `alike`: see
+        `discriminant`."""
         self._directions: dict[str, Floats] = {}
         if "centroid" in names:
             self._directions["centroid"] = centroid(seeds.x, about)[:, None]
         if "discriminant" in names:
-            self._directions["discriminant"] = discriminant(seeds.x, about)[:, None]
+            self._directions["discriminant"] = discriminant(seeds.x, about, alike)[:, None]
         if "logistic" in names:
             self._directions["logistic"] = logistic(seeds.x, others.x, near=near).weights[:, None]
         self._pooling = np.zeros((2, 0), np.float32)
@@ -79,6 +81,10 @@ class Ranking:
     def of(self, people: People) -> dict[str, Floats]:
         """Each part's scores (b,), standardised."""
         return {name: self._standard(name, value) for name, value in self._told(people).items()}
+
+    def total(self, people: People) -> Floats:
+        """(b,) sums of the parts' scores."""
+        return np.asarray(sum(self.of(people).values()), np.float32)
 
     def everybody(self, positions: Positions) -> Floats:
         """(n,) sums of the parts' scores, by one pass over the vectors; memory is bounded by the result."""

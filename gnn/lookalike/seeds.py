@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnn.lookalike.alone import one_thread_each
+from gnn.lookalike.feedback import Feedback, alike_among, with_feedback
 from gnn.lookalike.known import as_ids, places_among
 from gnn.lookalike.parts import Usual, usual
 from gnn.lookalike.positions import Positions
@@ -52,12 +53,19 @@ class Prepared:
         """Distinct ids that are nobody who may be looked at."""
         return self.given - len(self.places)
 
-    def ranking(self, method: str) -> Ranking:
+    def ranking(self, method: str) -> Ranking | Feedback:
         """That method, fitted on all that are taught."""
         names = BLENDED if method == "blend" else (method,)
         walked = None if self.walk is None else Walked(self.walk, list(range(FOLDS + 1)))
         with one_thread_each():
-            return Ranking(names, self.taught, self.others, self.about, self.generator, walked=walked)
+            first = Ranking(names, self.taught, self.others, self.about, self.generator, walked=walked)
+            if method != "blend" or self.positions.engaged is None:
+                return first
+            alike = alike_among(self.others, first, len(self.taught.places))
+        places = np.r_[self.taught.places, alike.places]
+        again = Walk(self.positions.engaged, self.positions.allowed, places, np.zeros(len(places), np.int64))
+        with one_thread_each():
+            return with_feedback(first, alike, self.taught, self.others, self.about, self.generator, Walked(again, [0]))
 
 
 def prepare(positions: Positions, person_ids: pa.Array, seeds: pa.Array | pa.ChunkedArray, *, seed: int) -> Prepared:
