@@ -53,6 +53,11 @@ CALLS = [
     Call(Scope.AUDIENCES_WRITE, "PUT", AUDIENCE, RULE),
     Call(Scope.AUDIENCES_WRITE, "POST", f"{AUDIENCE}/refresh"),
     Call(Scope.AUDIENCES_WRITE, "DELETE", AUDIENCE),
+    Call(Scope.AUDIENCES_READ, "GET", f"{AUDIENCE}/insights"),
+    Call(
+        Scope.AUDIENCES_READ, "POST", "/v1/audiences/overlap", {"audience_ids": ["aud-0123456789abcdef", "aud-fedcba9876543210"]}
+    ),
+    Call(Scope.AUDIENCES_WRITE, "POST", "/v1/audiences/seed-report", {"seed_audience_id": "aud-0123456789abcdef"}),
     Call(Scope.EXPORTS, "POST", f"{AUDIENCE}/exports", {"recipient": "shop"}),
     Call(Scope.EXPORTS, "GET", f"{AUDIENCE}/exports/exp-0123456789abcdef"),
     Call(Scope.EXPORTS, "GET", f"{AUDIENCE}/members", params={"recipient": "shop"}),
