@@ -32,20 +32,25 @@ class Load:
     refused: int
 
 
-def drive(base: str, paths: Sequence[str], headers: dict[str, str], *, connections: int, seconds: float) -> Load:
-    """Ask for the paths in turn."""
+def drive(
+    base: str, paths: Sequence[str], headers: dict[str, str], *, connections: int, seconds: float, pause_seconds: float = 0.0
+) -> Load:
+    """Ask for the paths in turn; each client pauses so long after an answer, which bounds the rate."""
     if shutil.which("wrk"):
-        return _wrk(base, paths, headers, connections, seconds)
-    return asyncio.run(_httpx(base, paths, headers, connections, seconds))
+        return _wrk(base, paths, headers, connections, seconds, pause_seconds)
+    return asyncio.run(_httpx(base, paths, headers, connections, seconds, pause_seconds))
 
 
-def _wrk(base: str, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: float) -> Load:
+def _wrk(
+    base: str, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: float, pause_seconds: float
+) -> Load:
     script = (
         "local paths = {}\nfor line in io.lines('PATHS') do paths[#paths + 1] = line end\n"
         "local at, wanted = 0, {}\n"
         + "".join(f"wanted['{name}'] = '{value}'\n" for name, value in headers.items())
         + "request = function() at = at % #paths + 1; return wrk.format('GET', paths[at], wanted) end\n"
-        "done = function(summary, latency, requests)\n"
+        + (f"delay = function() return {round(pause_seconds * 1000)} end\n" if pause_seconds else "")
+        + "done = function(summary, latency, requests)\n"
         "  io.write(string.format('RESULT %d %f %f %f %d\\n', summary.requests, summary.requests / summary.duration * 1e6,\n"
         "    latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.errors.status))\nend\n"
     )
@@ -61,7 +66,9 @@ def _wrk(base: str, paths: Sequence[str], headers: dict[str, str], connections: 
     return Load("wrk", int(found[1]), float(found[2]), float(found[3]), float(found[4]), int(found[5]))
 
 
-async def _httpx(base: str, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: float) -> Load:
+async def _httpx(
+    base: str, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: float, pause_seconds: float
+) -> Load:
     import httpx
 
     latencies: list[float] = []
@@ -78,6 +85,7 @@ async def _httpx(base: str, paths: Sequence[str], headers: dict[str, str], conne
                 latencies.append((time.perf_counter() - begin) * 1000)
                 refused += answer.status_code >= 400
                 i += connections
+                await asyncio.sleep(pause_seconds)
 
     begin = time.perf_counter()
     await asyncio.gather(*(client(k) for k in range(connections)))

@@ -99,7 +99,7 @@ def fuzz(
 def _configuration(known: dict[str, list[str]], *, hasty: bool) -> str:
     """Schemathesis' own settings. 422 for valid data is looked at by `api_fuzzing_checks`, which knows for what it is right."""
     lines = ["[checks.positive_data_acceptance]"]
-    lines.append('expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]')
+    lines.append('expected-statuses = ["2xx", "304", "401", "403", "404", "409", "422", "429"]')
     for name, values in known.items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
     lines.append("[parameters]")
