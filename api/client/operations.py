@@ -8,15 +8,19 @@ from api.client.transport import Transport, in_path
 from api.http.routers.health import Alive, Ready
 from api.http.schemas.audiences import (
     AudiencePage,
+    AudienceVersionPage,
+    AudienceVersionView,
     AudienceView,
     ExportRequest,
     ExportView,
     LookalikeAudience,
     MemberPage,
+    Reach,
     RuleAudience,
 )
 from api.http.schemas.collector import Alias, Batch, Collected, Group, Identify, Page, Screen, Track
 from api.http.schemas.identities import ExplanationView, IdentityView, PersonTags, PersonView, TagPage, TagReason
+from api.http.schemas.insights import AudienceInsights, OverlapRequest, Overlaps, SeedReportRequest, SeedReportView
 from api.http.schemas.operations import ConsentsBody, ConsentsTaken, QueryList, QueryRequest, QueryResult, SubgraphRequest
 from api.http.schemas.recommendations import PersonRecommendations
 
@@ -83,6 +87,22 @@ class Client(Transport):
         """Contents for a person."""
         return self._model(PersonRecommendations, "GET", f"/v1/persons/{in_path(person_id)}/recommendations", query={"k": k})
 
+    def report_seeds(self, body: SeedReportRequest) -> SeedReportView:
+        """How good seeds are for a lookalike."""
+        return self._model(SeedReportView, "POST", "/v1/audiences/seed-report", body=body)
+
+    def compare_audiences(self, body: OverlapRequest) -> Overlaps:
+        """Whom audiences share."""
+        return self._model(Overlaps, "POST", "/v1/audiences/overlap", body=body)
+
+    def get_audience_insights(
+        self, audience_id: str, *, of: Literal["tags", "attributes", "contents"] | None = None, limit: int | None = None
+    ) -> AudienceInsights:
+        """What an audience has more than everybody."""
+        return self._model(
+            AudienceInsights, "GET", f"/v1/audiences/{in_path(audience_id)}/insights", query={"of": of, "limit": limit}
+        )
+
     def create_audience(self, body: RuleAudience | LookalikeAudience, *, idempotency_key: str | None = None) -> AudienceView:
         """Make an audience."""
         return self._model(AudienceView, "POST", "/v1/audiences", body=body, headers={"Idempotency-Key": idempotency_key})
@@ -91,13 +111,33 @@ class Client(Transport):
         """The tenant's audiences."""
         return self._model(AudiencePage, "GET", "/v1/audiences", query={"limit": limit, "cursor": cursor})
 
+    def dry_run_audience(self, body: RuleAudience | LookalikeAudience) -> Reach:
+        """How many people a definition reaches."""
+        return self._model(Reach, "POST", "/v1/audiences/dry-run", body=body)
+
     def get_audience(self, audience_id: str) -> AudienceView:
         """One audience."""
         return self._model(AudienceView, "GET", f"/v1/audiences/{in_path(audience_id)}")
 
+    def replace_audience(self, audience_id: str, body: RuleAudience | LookalikeAudience) -> AudienceView:
+        """Define an audience anew."""
+        return self._model(AudienceView, "PUT", f"/v1/audiences/{in_path(audience_id)}", body=body)
+
     def delete_audience(self, audience_id: str) -> None:
         """Delete an audience."""
         self._content("DELETE", f"/v1/audiences/{in_path(audience_id)}")
+
+    def refresh_audience(self, audience_id: str) -> AudienceVersionView:
+        """Fill an audience again."""
+        return self._model(AudienceVersionView, "POST", f"/v1/audiences/{in_path(audience_id)}/refresh")
+
+    def list_audience_versions(
+        self, audience_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> AudienceVersionPage:
+        """An audience's versions."""
+        return self._model(
+            AudienceVersionPage, "GET", f"/v1/audiences/{in_path(audience_id)}/versions", query={"limit": limit, "cursor": cursor}
+        )
 
     def create_export(self, audience_id: str, body: ExportRequest, *, idempotency_key: str | None = None) -> ExportView:
         """Release an audience as a file."""
