@@ -145,8 +145,11 @@ def _violations(errors: Iterable[Mapping[str, Any]], names: FieldNames) -> list[
 
 
 def _allowed(app: FastAPI, request: Request) -> list[str]:
-    """The methods that an address takes: the framework names those of the first route that has it."""
+    """The methods that an address takes: the framework names those of the first route that has it. Of an address that could be
+    an id's of another, as `/v1/audiences/dry-run`, those that the document says."""
     asked = dict(request.scope)
+    if (documented := app.openapi()["paths"].get(asked["path"])) is not None:
+        return sorted(method.upper() for method in documented)
     found = []
     for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
         asked["method"] = method

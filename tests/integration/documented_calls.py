@@ -39,7 +39,8 @@ class OwnedCall:
                 return _OWNED.sub(lambda found: ids[found[0][:3]], value)
             if isinstance(value, dict):
                 return {k: put(v) for k, v in value.items()}
-            return [put(v) for v in value] if isinstance(value, list) else value
+            # One of a list is enough, and a list may have to hold different ones.
+            return [*map(put, value[:1]), *value[1:]] if isinstance(value, list) else value
 
         return replace(self, path=put(self.path), query=put(self.query), body=put(self.body))
 

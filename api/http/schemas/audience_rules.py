@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.http.schemas.base import Body, Id
+from api.http.schemas.base import Body, Id, needs_one_of
 
 __all__ = [
     "AttributeCondition",
@@ -101,6 +101,8 @@ class MoneyCondition(Ranged):
     """A person whose events' values in this currency add up to so much; other currencies are not looked at. Whoever has no value
     in it does not meet it."""
 
+    model_config = ConfigDict(json_schema_extra=needs_one_of("minimum", "maximum"))
+
     spent: _Currency = Field(description="ISO 4217 code of the currency", examples=["EUR"])
     minimum: float | None = Field(None, ge=-1e15, le=1e15)
     maximum: float | None = Field(None, ge=-1e15, le=1e15)
@@ -116,6 +118,14 @@ class MoneyCondition(Ranged):
 class ScoreCondition(Ranged):
     """A person in these fifths of everybody: 5 is the fifth with the latest event (`recency`), the most events (`frequency`) or
     the most money in a currency (`money`). Only people who have events, or values in the currency, have a score."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["score"], "properties": {"score": {"const": "money"}}},
+            "then": needs_one_of("currency"),
+            "else": {"properties": {"currency": {"type": "null"}}},
+        }
+    )
 
     score: Literal["recency", "frequency", "money"]
     minimum: int = Field(1, ge=1, le=5)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.http.schemas.audiences import Seed
-from api.http.schemas.base import Body, Id, View, shown
+from api.http.schemas.base import Body, Id, View, either, shown
 
 __all__ = [
     "AudienceInsights",
@@ -23,6 +23,8 @@ __all__ = [
 
 class SeedReportRequest(Body):
     """Seeds, listed or those of an audience, as a lookalike would start from them."""
+
+    model_config = ConfigDict(json_schema_extra=either("seeds", "seed_audience_id"))
 
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=1_000_000, fail_fast=True)] | None = None
     seed_audience_id: Id | None = Field(None, description="an audience of the same tenant, instead of `seeds`")
@@ -81,7 +83,7 @@ class OverlapRequest(Body):
 
     model_config = shown({"audience_ids": ["aud-4be0643f1d98573b", "aud-91c2a3b4d5e6f708"]})
 
-    audience_ids: list[Id] = Field(min_length=2, max_length=10)
+    audience_ids: list[Id] = Field(min_length=2, max_length=10, json_schema_extra={"uniqueItems": True})
 
     @model_validator(mode="after")
     def _each_once(self) -> OverlapRequest:
