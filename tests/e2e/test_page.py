@@ -173,7 +173,7 @@ def test_a_wrong_key_is_said_and_forgotten(page: Page) -> None:
     page.goto("/#audiences")
     page.get_by_label("API key").fill("tessera_wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Give a valid API key.")
+    expect(page.get_by_role("alert")).to_contain_text("Give a valid API key")
     expect(page.get_by_label("API key")).to_be_focused()
     assert page.evaluate("Object.keys(sessionStorage)") == []
     expect(page.get_by_role("navigation")).to_be_hidden()
