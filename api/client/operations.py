@@ -175,9 +175,9 @@ class Client(Transport):
             query={"recipient": recipient, "limit": limit, "cursor": cursor},
         )
 
-    def create_subgraph(self, body: SubgraphRequest, *, idempotency_key: str | None = None) -> bytes:
+    def create_subgraph(self, body: SubgraphRequest) -> bytes:
         """Release a part of the graph."""
-        return self._content("POST", "/v1/subgraphs", body=body, headers={"Idempotency-Key": idempotency_key})
+        return self._content("POST", "/v1/subgraphs", body=body)
 
     def list_queries(self) -> QueryList:
         """The named queries."""

@@ -38,14 +38,12 @@ class KeyRoute(APIRoute):
     reads an If-None-Match."""
 
     basic = False
-    makers = frozenset({"/v1/subgraphs"})
-    """Addresses whose POST makes something, though it does not answer 201."""
     schemes: tuple[str, ...] = ("key", "keyHeader")
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         # Said to the document here: FastAPI's own security dependencies would read every header once more.
         said: dict[str, Any] = {"security": [{scheme: []} for scheme in self.schemes]}
-        self.creates = more.get("methods") in (["POST"], {"POST"}) and (more.get("status_code") == 201 or path in self.makers)
+        self.creates = more.get("methods") in (["POST"], {"POST"}) and more.get("status_code") == 201
         self.reads = more.get("methods") in (["GET"], {"GET"})
         responses = more.get("responses") or {}
         if self.creates:

@@ -2,6 +2,8 @@
 
 Names belong to a tenant and hold for 24 hours. The request is what was sent and what its key may do: a key with other scopes
 never gets the answer of this one. Failures are not kept: they made nothing, and may be tried again under the same name.
+Rows about people are not kept either: exports are named by their address, and an equal subgraph is equal by the gate's own doing,
+so that every answer with rows is made by the consents that hold when it is asked for.
 """
 
 from __future__ import annotations
@@ -23,8 +25,6 @@ __all__ = ["HEADER", "PARAMETER", "once"]
 
 HEADER = "Idempotency-Key"
 _MOST_CHARACTERS = 255
-_MOST_BYTES = 4 * 1_048_576
-"""Unit: bytes of an answer that is kept. Only a subgraph can be larger: it is made again, and is the same again."""
 PARAMETER = {
     "name": HEADER,
     "in": "header",
@@ -33,7 +33,7 @@ PARAMETER = {
     "schema": {"type": "string", "minLength": 1, "maxLength": _MOST_CHARACTERS, "pattern": r"^[!-~]+$"},
     "example": "6f1c4d0e-1f0a-4a53-9c1e-1d7a5c0b7f10",
 }
-_KEPT_HEADERS = ("location", "content-type", "content-disposition")
+_KEPT_HEADERS = ("location", "content-type")
 _UNUSABLE = Problem(
     "invalid-idempotency-key",
     422,
@@ -77,10 +77,9 @@ async def once(request: Request, handle: Handler) -> Response:
     done = False
     try:
         response = await handle(request)
-        body = bytes(getattr(response, "body", b""))
-        if response.status_code < 400 and hasattr(response, "body") and len(body) <= _MOST_BYTES:
+        if response.status_code < 400:
             headers = {k: v for k, v in response.headers.items() if k in _KEPT_HEADERS}
-            done = await run_sync(named.answer, claim, KeptAnswer(response.status_code, headers, body))
+            done = await run_sync(named.answer, claim, KeptAnswer(response.status_code, headers, bytes(response.body)))
     finally:
         if not done:
             await run_sync(named.give_up, claim)

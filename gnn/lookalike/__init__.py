@@ -1,6 +1,6 @@
 """Lookalike audiences: seeds in, everybody else ranked. Without torch."""
 
-from gnn.lookalike.expand import Expansion, Reach, SeedReport, build, expand
+from gnn.lookalike.expand import Expansion, Reach, build, expand
 from gnn.lookalike.picture import curve_svg
 from gnn.lookalike.positions import Positions
 from gnn.lookalike.quality import SeedQuality, as_document, seed_quality
@@ -13,7 +13,6 @@ __all__ = [
     "Positions",
     "Reach",
     "SeedQuality",
-    "SeedReport",
     "as_document",
     "build",
     "curve_svg",

@@ -18,13 +18,13 @@ import pyarrow as pa
 from gnn.lookalike.known import as_ids, places_among
 from gnn.lookalike.positions import Positions
 from gnn.lookalike.seeds import Prepared, prepare
+from gnn.lookalike.trial import Trial
 from graph.errors import InputError
 
-__all__ = ["Expansion", "Reach", "SeedReport", "build", "expand"]
+__all__ = ["Expansion", "Reach", "build", "expand"]
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-_LIFT_AT = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,24 +57,14 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class SeedReport:
-    """How well the seeds' likeness could be learned, by cross-validation on them. `lift` is the share of hidden seeds in the
-    top 5 % over the share that chance would give; `aucs` are those of each ranking."""
-
-    seeds: int
-    unknown: int
-    method: str
-    auc: float
-    lift: float
-    aucs: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Expansion:
-    """`table`: person_id, score (higher is more alike; no probability), rank from 1."""
+    """`table`: person_id, score (higher is more alike; no probability), rank from 1. So many `seeds` were used, so many distinct
+    ids `unknown`; `trial` says how well each way of ranking learned them, and which one was used."""
 
     table: pa.Table
-    report: SeedReport
+    seeds: int
+    unknown: int
+    trial: Trial
 
 
 def expand(positions: Positions, person_ids: pa.Array, seeds: pa.Array, size: int | None, *, seed: int = 0) -> pa.Table:
@@ -97,8 +87,7 @@ def build(
     Raises InputError when too few seeds are known, or when nobody is left to rank.
     """
     prepared = prepare(positions, person_ids, seeds, seed=seed)
-    tried = prepared.trial
-    method, aucs = tried.method, tried.aucs
+    method = prepared.trial.method
     score = prepared.ranking(method).everybody(positions)
     if positions.allowed is not None:
         score[~positions.allowed] = -np.inf
@@ -111,8 +100,7 @@ def build(
             "rank": np.arange(1, len(best) + 1, dtype=np.int64),
         }
     )
-    lift = tried.lift(method, _LIFT_AT).value
-    return Expansion(table, SeedReport(len(prepared.places), prepared.unknown, method, aucs[method], lift, aucs))
+    return Expansion(table, len(prepared.places), prepared.unknown, prepared.trial)
 
 
 def _best(

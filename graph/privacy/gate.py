@@ -14,15 +14,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from graph.control import AUDIENCE_PREFIX, Audience, AudienceVersion, AuditEntry, Control
+from graph.control import AUDIENCE_PREFIX, Audience, AudienceVersion, Control
 from graph.privacy.anonymity import anonymous, person_graph
 from graph.privacy.caller import OPERATOR, Caller
 from graph.privacy.classes import class_graph
 from graph.privacy.consent import Consents, PersonIds
 from graph.privacy.export_ledger import ExportLedger
+from graph.privacy.grounds import Grounds
 from graph.privacy.likenesses import pairs_of, told_figures, told_traits
 from graph.privacy.payloads import (
     Aggregate,
@@ -45,7 +44,6 @@ from graph.privacy.pseudonyms import pseudonyms
 from graph.privacy.purposes import Use, purpose_of
 from graph.privacy.query_rows import Column, people_named, shown, without_tags
 from graph.privacy.released import DenialReason, Denied, ReleaseClass, Released, _release
-from graph.privacy.sensitive import is_sensitive
 from graph.privacy.settings import GateSettings
 from graph.privacy.stars import digest, stars
 from graph.progress import Progress, ignore_progress
@@ -74,8 +72,8 @@ class Gate:
         self._control = control
         self._key = key
         self._sensitive = sensitive
-        self._clock = clock
         self._settings = settings
+        self._grounds = Grounds(consents, control, sensitive, settings, clock)
         self._ledger = ExportLedger(consents, control.exports, key, settings, clock)
 
     @property
@@ -97,7 +95,7 @@ class Gate:
         if use is not None and "person_id" in table.column_names:
             kept = table.filter(pa.array(~self._consents.objected(table["person_id"], purpose_of(use))))
         withheld = table.num_rows - kept.num_rows
-        self._write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
+        self._grounds.write(OPERATOR, f"export {what}", "released", subject=what, rows=kept.num_rows)
         return _release(OperatorTable(what, kept, withheld), ReleaseClass.OPERATOR_FILE)
 
     def subject(self, person_id: str | None, make: Callable[[], T], *, use: Use, caller: Caller) -> Released[T] | Denied:
@@ -107,10 +105,10 @@ class Gate:
         action = f"look up {use}"
         permits = None if person_id is None else self._consents.permits(person_id, purpose_of(use))
         if permits is None:
-            return self._deny(caller, action, DenialReason.ABSENT, "no such person", soon=True)
+            return self._grounds.deny(caller, action, DenialReason.ABSENT, "no such person", soon=True)
         if not permits:
-            return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}", soon=True)
-        self._write(caller, action, "released", rows=1, soon=True)
+            return self._grounds.deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}", soon=True)
+        self._grounds.write(caller, action, "released", rows=1, soon=True)
         return _release(make(), ReleaseClass.SUBJECT_LOOKUP)
 
     def row_list(
@@ -130,18 +128,18 @@ class Gate:
         `segments` are what the file says of everybody in it."""
         action = "export audience" if file else "list audience"
         least = self._settings.minimum_file_rows if file else self._settings.minimum_rows
-        people = self._people_of(audience_id, person_ids, caller, action, use, least)
+        people = self._grounds.people_of(audience_id, person_ids, caller, action, use, least)
         if isinstance(people, Denied):
             return people
         if any(s.sensitive or s.segment_id in self._sensitive or s.name in self._sensitive for s in segments):
-            return self._deny(caller, action, DenialReason.SENSITIVE, "a segment of it is sensitive", audience_id)
+            return self._grounds.deny(caller, action, DenialReason.SENSITIVE, "a segment of it is sensitive", audience_id)
         export = self._ledger.register(people, "row_list", audience_id, recipient, caller, use)
         if isinstance(export, Denied):
-            return self._deny(caller, action, export.reason, export.message, audience_id)
+            return self._grounds.deny(caller, action, export.reason, export.message, audience_id)
         rows = pseudonyms(self._consents.people.take(people), export.pseudonym_key)
         page = rows.slice(offset, limit)
-        self._write(caller, action, "released", subject=export.export_id, rows=len(page))
-        left_out = self._left_out(person_ids, people)
+        self._grounds.write(caller, action, "released", subject=export.export_id, rows=len(page))
+        left_out = self._grounds.left_out(person_ids, people)
         return _release(
             AudienceRows(export.export_id, audience_id, recipient, page, len(rows), tuple(segments), left_out),
             ReleaseClass.ROW_LIST,
@@ -164,7 +162,7 @@ class Gate:
         address can find it in the file. Raises HomeNotWritable."""
         action = f"export upload {platform.name}"
         least = self._settings.minimum_file_rows
-        people = self._people_of(audience_id, person_ids, caller, action, use, least)
+        people = self._grounds.people_of(audience_id, person_ids, caller, action, use, least)
         if isinstance(people, Denied):
             return people
         everybody = self._consents.people
@@ -176,13 +174,13 @@ class Gate:
         reached = np.setdiff1d(reached, hidden, assume_unique=True)
         if len(reached) < least:
             message = f"fewer than {least} people who consent and have an e-mail or telephone of their own"
-            return self._deny(caller, action, DenialReason.TOO_FEW, message, audience_id)
+            return self._grounds.deny(caller, action, DenialReason.TOO_FEW, message, audience_id)
         export = self._ledger.register(reached, f"upload {platform.name}", audience_id, recipient, caller, use, hashed.digest)
         if isinstance(export, Denied):
-            return self._deny(caller, action, export.reason, export.message, audience_id)
+            return self._grounds.deny(caller, action, export.reason, export.message, audience_id)
         hashed.rows.leave_out(np.flatnonzero(np.isin(people, hidden)))
-        self._write(caller, action, "released", subject=export.export_id, rows=hashed.rows.rows)
-        missing = {"no e-mail or telephone of their own, or to hide these": self._rounded(len(people) - len(reached))}
+        self._grounds.write(caller, action, "released", subject=export.export_id, rows=hashed.rows.rows)
+        missing = {"no e-mail or telephone of their own, or to hide these": self._grounds.rounded(len(people) - len(reached))}
         return _release(
             UploadRows(
                 export.export_id,
@@ -192,7 +190,7 @@ class Gate:
                 platform.version,
                 hashed.rows,
                 len(reached),
-                self._left_out(person_ids, people) | missing,
+                self._grounds.left_out(person_ids, people) | missing,
             ),
             ReleaseClass.ROW_LIST,
         )
@@ -206,8 +204,11 @@ class Gate:
         Rounding is no differential privacy: until counts go through a budget, somebody who may ask many overlapping questions
         can work some of them out.
         """
-        counts = {name: self._rounded(g if isinstance(g, int) else len(self._releasable(g, use))) for name, g in groups.items()}
-        self._write(caller, f"count for {use}", "released", rows=len(counts))
+        counts = {
+            name: self._grounds.rounded(g if isinstance(g, int) else len(self._grounds.releasable(g, use)))
+            for name, g in groups.items()
+        }
+        self._grounds.write(caller, f"count for {use}", "released", rows=len(counts))
         return _release(Aggregate(counts, self._settings.minimum_count, self._settings.count_step), ReleaseClass.AGGREGATE)
 
     def subgraph(
@@ -227,29 +228,29 @@ class Gate:
         asked for again comes with the same pseudonyms; any other has its own.
         """
         action = f"export subgraph by {level}"
-        if name.startswith(AUDIENCE_PREFIX) and (refused := self._refuse_audience(name, caller, action)) is not None:
+        if name.startswith(AUDIENCE_PREFIX) and (refused := self._grounds.refuse_audience(name, caller, action)) is not None:
             return refused
-        people = self._releasable(person_ids, use)
+        people = self._grounds.releasable(person_ids, use)
         by_class = level is SubgraphLevel.CLASS
         least = self._settings.minimum_rows if by_class else self._settings.minimum_file_rows
         told = stars(snapshot, self._consents.people.take(people), self._sensitive) if len(people) >= least else []
         rows = [] if by_class else anonymous(told, self._settings.k)
         shown = len(told) if by_class else len(rows)
         if not shown:
-            return self._deny(
+            return self._grounds.deny(
                 caller, action, DenialReason.TOO_FEW, f"fewer than {least} people, or nothing k of them share", name
             )
         export = self._ledger.register(people, f"subgraph {level}", name, recipient, caller, use, digest(told, self._key))
         if isinstance(export, Denied):
-            return self._deny(caller, action, export.reason, export.message, name)
-        self._write(caller, action, "released", subject=export.export_id, rows=shown)
+            return self._grounds.deny(caller, action, export.reason, export.message, name)
+        self._grounds.write(caller, action, "released", subject=export.export_id, rows=shown)
         if by_class:
             return _release(class_graph(told, k=self._settings.k, step=self._settings.count_step), ReleaseClass.AGGREGATE)
         return _release(person_graph(rows, export.pseudonym_key, self._settings.k), ReleaseClass.ROW_LIST)
 
     def audience_sizes(self, audiences: Sequence[Audience], *, caller: Caller) -> Released[Aggregate]:
         """Sizes of the tenant's audiences, by id, as `aggregate` tells them; None for another's, or one about a sensitive tag."""
-        told = {a.audience_id: 0 if self._reason_against(a, caller) else a.size for a in audiences}
+        told = {a.audience_id: 0 if self._grounds.reason_against(a, caller) else a.size for a in audiences}
         return self.aggregate(told, caller=caller)
 
     def audience_versions(
@@ -259,15 +260,15 @@ class Gate:
         whose definition is about a sensitive tag, nor what the one after it gained and lost against it."""
         told = []
         for version in versions:
-            hidden = audience.tenant_id != caller.tenant_id or self._is_sensitive(version.definition, caller)
+            hidden = audience.tenant_id != caller.tenant_id or self._grounds.is_sensitive(version.definition, caller)
             before = version.definition_before
-            apart = hidden or (before is not None and self._is_sensitive(before, caller))
+            apart = hidden or (before is not None and self._grounds.is_sensitive(before, caller))
             people, added, removed = (
-                None if count is None or withheld else self._rounded(count)
+                None if count is None or withheld else self._grounds.rounded(count)
                 for count, withheld in ((version.size, hidden), (version.added, apart), (version.removed, apart))
             )
             told.append(VersionCounts(version.version, version.at, people, added, removed))
-        self._write(caller, "count versions", "released", subject=audience.audience_id, rows=len(told))
+        self._grounds.write(caller, "count versions", "released", subject=audience.audience_id, rows=len(told))
         return _release(tuple(told), ReleaseClass.AGGREGATE)
 
     def reach(
@@ -275,7 +276,7 @@ class Gate:
     ) -> Released[Aggregate]:
         """How many people a definition reaches that nobody has stored, as `aggregate` tells it: None for few, and for one about a
         sensitive tag. `people` are those who permit the use."""
-        told = 0 if self._is_sensitive(definition, caller) else people
+        told = 0 if self._grounds.is_sensitive(definition, caller) else people
         return self.aggregate({"people": told}, caller=caller, use=use)
 
     def traits(
@@ -291,14 +292,14 @@ class Gate:
         among the second, who contain them: distinct people who permit the use. It is not asked for an audience of fewer people
         than a list takes, of which nothing but the number is told. `Trait.trait_id` is as texts of definitions are kept."""
         action = "describe audience"
-        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+        if (refused := self._grounds.refuse_audience(audience_id, caller, action)) is not None:
             return refused
         everybody = self._consents.people
-        people, population = self._releasable(person_ids, use), self._releasable(everybody, use)
+        people, population = self._grounds.releasable(person_ids, use), self._grounds.releasable(everybody, use)
         counted = count(everybody.take(people), everybody.take(population)) if len(people) >= self._settings.minimum_rows else ()
-        told = told_traits(counted, self._rounded, self._sensitive)
-        self._write(caller, action, "released", subject=audience_id, rows=len(told))
-        found = AudienceTraits(self._rounded(len(people)), self._rounded(len(population)), told)
+        told = told_traits(counted, self._grounds.rounded, self._sensitive)
+        self._grounds.write(caller, action, "released", subject=audience_id, rows=len(told))
+        found = AudienceTraits(self._grounds.rounded(len(people)), self._grounds.rounded(len(population)), told)
         return _release(found, ReleaseClass.AGGREGATE)
 
     def overlaps(
@@ -307,10 +308,10 @@ class Gate:
         """How many people each pair of the audiences shares, by id, as `aggregate` tells counts."""
         action = "compare audiences"
         for audience_id in members:
-            if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+            if (refused := self._grounds.refuse_audience(audience_id, caller, action)) is not None:
                 return refused
-        found = pairs_of({name: self._releasable(ids, use) for name, ids in members.items()}, self._rounded)
-        self._write(caller, action, "released", rows=len(found))
+        found = pairs_of({name: self._grounds.releasable(ids, use) for name, ids in members.items()}, self._grounds.rounded)
+        self._grounds.write(caller, action, "released", rows=len(found))
         return _release(found, ReleaseClass.AGGREGATE)
 
     def seed_figures(
@@ -319,10 +320,10 @@ class Gate:
         """How good seeds are, listed ones or those of an audience: counts as `aggregate` tells them, figures with two decimals.
         `make` gives the exact ones, of people who permit the use; it is not asked for an audience that may not be told of."""
         action = "judge seeds"
-        if audience_id is not None and (refused := self._refuse_audience(audience_id, caller, action)) is not None:
+        if audience_id is not None and (refused := self._grounds.refuse_audience(audience_id, caller, action)) is not None:
             return refused
-        found = told_figures(make(), self._rounded)
-        self._write(caller, action, "released", subject=audience_id, rows=len(found.figures))
+        found = told_figures(make(), self._grounds.rounded)
+        self._grounds.write(caller, action, "released", subject=audience_id, rows=len(found.figures))
         return _release(found, ReleaseClass.AGGREGATE)
 
     def query(
@@ -341,85 +342,23 @@ class Gate:
         action = f"query {name}"
         for kind, value in asked:
             if kind is Column.TAG and value in self._sensitive:
-                return self._deny(caller, action, DenialReason.SENSITIVE, "it asks for a sensitive tag")
-            if kind is Column.AUDIENCE and (refused := self._refuse_audience(value, caller, action)) is not None:
+                return self._grounds.deny(caller, action, DenialReason.SENSITIVE, "it asks for a sensitive tag")
+            if kind is Column.AUDIENCE and (refused := self._grounds.refuse_audience(value, caller, action)) is not None:
                 return refused
         rows = without_tags(rows, columns, self._sensitive)
         named = people_named(rows, columns, self._consents)
         named |= {person for kind, value in asked for person in people_named([{"": value}], {"": kind}, self._consents)}
         if len(named) > 1:
-            return self._deny(caller, action, DenialReason.SEVERAL_PEOPLE, "its rows name several people")
+            return self._grounds.deny(caller, action, DenialReason.SEVERAL_PEOPLE, "its rows name several people")
         for person in named:
             if person is None or not self._consents.present([person])[0]:
-                return self._deny(caller, action, DenialReason.ABSENT, "no such person")
+                return self._grounds.deny(caller, action, DenialReason.ABSENT, "no such person")
             if not self._consents.allowed([person], purpose_of(use))[0]:
-                return self._deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
+                return self._grounds.deny(caller, action, DenialReason.NO_CONSENT, f"no consent to {use}")
         kept = shown(rows, columns, self._settings.minimum_count, self._settings.count_step, named=bool(named))
-        self._write(caller, action, "released", rows=len(kept))
+        self._grounds.write(caller, action, "released", rows=len(kept))
         return _release(QueryRows(name, kept), ReleaseClass.SUBJECT_LOOKUP if named else ReleaseClass.AGGREGATE)
 
     def told(self, count: int) -> int | None:
         """A number of people, as it may stand in an answer about one of them: as `aggregate` tells it, None below the minimum."""
-        return self._rounded(count)
-
-    def _people_of(
-        self, audience_id: str, person_ids: PersonIds, caller: Caller, action: str, use: Use, least: int
-    ) -> NDArray[np.int64] | Denied:
-        """Places of the people of an audience who may leave as rows; `least` of them there must be."""
-        if (refused := self._refuse_audience(audience_id, caller, action)) is not None:
-            return refused
-        people = self._releasable(person_ids, use)
-        if len(people) < least:
-            return self._deny(caller, action, DenialReason.TOO_FEW, f"fewer than {least} people who consent", audience_id)
-        return people
-
-    def _refuse_audience(self, audience_id: str, caller: Caller, action: str) -> Denied | None:
-        """What speaks against telling of an audience's people, whatever is told of them; None for nothing."""
-        audience = self._control.audiences.get(audience_id, caller.tenant_id)
-        if audience is None:
-            return self._deny(caller, action, DenialReason.ABSENT, "no such audience of this tenant")
-        if self._reason_against(audience, caller) is not None:
-            return self._deny(caller, action, DenialReason.SENSITIVE, "it is made from a sensitive tag", audience_id)
-        return None
-
-    def _reason_against(self, audience: Audience, caller: Caller) -> DenialReason | None:
-        if audience.tenant_id != caller.tenant_id:
-            return DenialReason.ABSENT
-        return DenialReason.SENSITIVE if self._is_sensitive(audience.definition, caller) else None
-
-    def _is_sensitive(self, definition: Mapping[str, Any], caller: Caller) -> bool:
-        return is_sensitive(definition, caller.tenant_id, self._sensitive, self._control.audiences)
-
-    def _left_out(self, asked: PersonIds, kept: NDArray[np.int64]) -> dict[str, int | None]:
-        """How many of the people asked for are not released, rounded as every count is."""
-        ids = asked if isinstance(asked, (pa.Array, pa.ChunkedArray)) else pa.array(asked, pa.string())
-        return {"no consent, or several people": self._rounded(pc.count_distinct(ids).as_py() - len(kept))}
-
-    def _rounded(self, count: int) -> int | None:
-        return None if count < self._settings.minimum_count else count - count % self._settings.count_step
-
-    def _releasable(self, person_ids: PersonIds, use: Use) -> NDArray[np.int64]:
-        """Distinct people who permit the use and are one human being each, by their place in `Consents.people`."""
-        return self._consents.releasable(person_ids, purpose_of(use))
-
-    def _deny(
-        self, caller: Caller, action: str, reason: DenialReason, message: str, subject: str | None = None, *, soon: bool = False
-    ) -> Denied:
-        self._write(caller, action, "denied", reason=reason, subject=subject, soon=soon)
-        return Denied(reason, message)
-
-    def _write(
-        self,
-        caller: Caller,
-        action: str,
-        outcome: str,
-        *,
-        reason: str | None = None,
-        subject: str | None = None,
-        rows: int | None = None,
-        soon: bool = False,
-    ) -> None:
-        tenant = None if caller is OPERATOR else caller.tenant_id
-        entry = AuditEntry(self._clock(), caller.actor, action, outcome, tenant, reason, subject, rows)
-        audit = self._control.audit
-        (audit.append_soon if soon else audit.append)(entry)
+        return self._grounds.rounded(count)

@@ -69,7 +69,7 @@ def row(size: int, seeds: int, repeats: int, kind: str, tastes: int, engagements
         "torch_s": lambda: torch.topk(same @ same[0], count),
         "torch_float32_s": lambda: torch.topk(plain @ plain[0], count),
     }
-    report = build(positions, ids, chosen, Reach(count)).report
+    trial = build(positions, ids, chosen, Reach(count)).trial
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(repeats):
         for name, way in ways.items():
@@ -79,7 +79,7 @@ def row(size: int, seeds: int, repeats: int, kind: str, tastes: int, engagements
     held = stored.nbytes + ids.nbytes + (0 if engaged is None else engaged.matrix.indices.nbytes * 2)
     held += vectors.nbytes if kind == "float16" else 0
     ratios = {"ratio": best["ours_s"] / best["torch_s"], "of_float32": best["ours_s"] / best["torch_float32_s"]}
-    return {**best, **ratios, "method": report.method, "auc": report.auc, "inputs_MB": held / 1e6}
+    return {**best, **ratios, "method": trial.method, "auc": trial.aucs[trial.method], "inputs_MB": held / 1e6}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

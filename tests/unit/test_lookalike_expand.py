@@ -38,9 +38,10 @@ def test_hidden_members_come_out_on_top_and_seeds_never() -> None:
     assert scores == sorted(scores, reverse=True)
     share = np.mean([alike[int(p[1:])] for p in got])
     assert share > 3 * (60 / 560)
-    assert found.report.auc > 0.8
-    assert found.report.lift > 2
-    assert found.report.auc == found.report.aucs[found.report.method] > max(found.report.aucs.values()) - 0.05
+    aucs, method = found.trial.aucs, found.trial.method
+    assert aucs[method] > 0.8
+    assert found.trial.lift(method, 0.05).value > 2
+    assert aucs[method] > max(aucs.values()) - 0.05
 
 
 def test_everybody_else_is_ranked_when_no_size_is_given_and_prefixes_agree() -> None:
@@ -56,7 +57,7 @@ def test_repeated_and_unknown_seeds_count_for_nothing() -> None:
     vectors, ids, _ = people()
     seeds = ids.take(pa.array(range(20)))
     messy = pa.array([*seeds.to_pylist(), *seeds.to_pylist(), "nobody", None])
-    report = build(Positions(vectors), ids, messy, Reach(10)).report
+    report = build(Positions(vectors), ids, messy, Reach(10))
     assert (report.seeds, report.unknown) == (20, 1)
     assert expand(Positions(vectors), ids, messy, 10).equals(expand(Positions(vectors), ids, seeds, 10))
 
@@ -82,14 +83,14 @@ def test_who_may_not_be_looked_at_is_neither_ranked_nor_a_seed_nor_compared_with
     among = Positions(vectors).only(kept)
     seeds = ids.take(pa.array(range(40)))
     found = build(among, ids, seeds, Reach())
-    assert found.report.seeds == kept[:40].sum()
-    assert found.report.unknown == 40 - found.report.seeds
-    assert found.table.num_rows == kept.sum() - found.report.seeds
+    assert found.seeds == kept[:40].sum()
+    assert found.unknown == 40 - found.seeds
+    assert found.table.num_rows == kept.sum() - found.seeds
     places = pc.index_in(found.table["person_id"], value_set=ids).to_numpy()
     assert kept[places].all()
     copied = build(Positions(vectors[kept]), ids.filter(pa.array(kept)), seeds, Reach())
     assert copied.table["person_id"].equals(found.table["person_id"])
-    assert copied.report.aucs == pytest.approx(found.report.aucs, abs=1e-6)
+    assert copied.trial.aucs == pytest.approx(found.trial.aucs, abs=1e-6)
 
 
 def test_ratio_similarity_size_and_who_is_excluded_bound_an_audience() -> None:

@@ -96,7 +96,7 @@ def test_contents_in_common_count_where_vectors_say_nothing() -> None:
     for name, given_positions in (("with", positions), ("without", Positions(vectors))):
         report = build(given_positions, ids, seeds, Reach(40))
         told[name] = np.mean([alike[int(p[1:])] for p in report.table.column("person_id").to_pylist()])
-        assert ("proximity" in report.report.aucs) == (name == "with")
+        assert ("proximity" in report.trial.aucs) == (name == "with")
     assert told["with"] > told["without"] + 0.3
 
 
@@ -156,5 +156,5 @@ def test_who_was_refreshed_is_where_they_are_now_and_the_trained_vectors_are_not
     assert found.engaged.matrix[201].nnz == 0
     seeds = pa.array(["p3", *(f"p{i}" for i in range(10, 30))])
     report = build(found, ids, pa.concat_arrays([seeds, pa.array(["p5"])]), Reach())
-    assert (report.report.seeds, report.report.unknown) == (21, 1)
+    assert (report.seeds, report.unknown) == (21, 1)
     assert set(report.table["person_id"].to_pylist()) == set(known.to_pylist()) - set(seeds.to_pylist())
