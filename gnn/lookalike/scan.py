@@ -29,8 +29,8 @@ def products(
     vectors: Floats | Halves, fine: Floats, coarse: Floats, weight: float, then: Callable[[Floats], Floats] | None = None
 ) -> Floats:
     """(n, p): vᵀf + κ (cᵀg)/|c| of every row v of `vectors` (n, d), with c its first q entries, f a column of `fine` (d, p), g of
-    `coarse` (q, p), κ the `weight`; the second part is zero where c is. Or (n,), what `then` makes of the (b, p) of some rows at a
-    time. Work is shared by threads."""
+    `coarse` (q, p), κ the `weight`; the second part is zero where c is. Or (n,), what `then` makes of the (b, p) of some rows at
+    a time. Work is shared by threads."""
     n, p = len(vectors), fine.shape[1]
     out = np.empty((n, p) if then is None else n, np.float32)
     along, across = np.ascontiguousarray(fine.T), np.ascontiguousarray(coarse.T)
